@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+#
+# Quire's build.  Everything goes under build/; `make help` lists the targets.
+# One makefile: folders that need rules of their own bring a fragment
+# (folder/folder.mk), which is included below and sees these variables.
+
+MAKEFLAGS += -rR --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+
+B        := build
+CC       := gcc
+HOSTCC   := $(CC)
+AR       := ar
+NM       := nm
+OBJCOPY  := objcopy
+PREFIX   ?= /usr/local
+VERSION  := 0.1.0
+Q        := $(if $(V),,@)
+
+WARN := -Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Werror
+BASE := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fno-common \
+	-I. -Iinclude -DQUIRE_VERSION='"$(VERSION)"'
+# The library and the kernel use no libc; the hosted builds do not either
+# outside port/soft, test/ and cli/.
+FREE := -ffreestanding
+
+# ---- sources ------------------------------------------------------------
+nontest = $(filter-out %_test.c,$(1))
+LIB_C   := $(call nontest,$(filter-out lib/string.c,$(wildcard lib/*.c)))
+MM_C    := $(call nontest,$(wildcard mm/*/*.c))
+SOFT_C  := $(call nontest,$(wildcard port/soft/*.c))
+X86_C   := $(call nontest,$(wildcard port/x86_64/*.c)) lib/string.c
+X86_S   := $(wildcard port/x86_64/*.S)
+KERN_C  := $(call nontest,$(wildcard kernel/*.c kernel/*/*.c))
+UNIT_C  := $(wildcard lib/*_test.c mm/*/*_test.c)
+SOFTT_C := $(wildcard port/soft/*_test.c)
+METALT_C := $(wildcard kernel/*_test.c kernel/*/*_test.c)
+
+LIBMM_C := $(LIB_C) $(MM_C)
+
+# A test file includes its subject: x_test.o stands in for x.o.
+subject = $(patsubst %_test.c,%.c,$(1))
+with_tests = $(filter-out $(call subject,$(2)),$(1)) $(2)
+
+# ---- variants: name, compiler flags ---------------------------------------
+CHECKED := -DCONFIG_DEBUG_MM=1 -DCONFIG_DEBUG_LOCKS=1 \
+	-DCONFIG_FAULT_INJECTION=1 -DCONFIG_SELFTEST=1
+METAL := $(FREE) -Iport/x86_64 -O2 -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fno-omit-frame-pointer -fno-optimize-sibling-calls -DQUIRE_METAL=1
+
+FLAGS_hosted   := -Iport/soft -O2 -fPIC -pthread
+FLAGS_asan     := -Iport/soft -O1 -pthread -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all $(CHECKED)
+FLAGS_tsan     := -Iport/soft -O1 -pthread -fno-omit-frame-pointer \
+	-fsanitize=thread $(CHECKED)
+FLAGS_metal    := $(METAL)
+FLAGS_selftest := $(METAL) $(CHECKED)
+FLAGS_cli      := -O2 -pthread
+VARIANTS := hosted asan tsan metal selftest cli
+
+define variant_rules
+$(B)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@echo "  CC[$(1)] $$<"
+	$$(Q)$$(CC) $$(BASE) $$(FLAGS_$(1)) $$(FLAGS-$$<) -MMD -MP -c $$< -o $$@
+$(B)/$(1)/%.o: %.S
+	@mkdir -p $$(@D)
+	@echo "  AS[$(1)] $$<"
+	$$(Q)$$(CC) $$(BASE) $$(FLAGS_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
+objs = $(patsubst %,$(B)/$(1)/%.o,$(basename $(2)))
+
+# The library proper is freestanding in every variant.
+$(foreach f,$(LIBMM_C) $(UNIT_C),$(eval FLAGS-$(f) := $(FREE)))
+
+.PHONY: all
+all: $(B)/quire $(B)/quire.elf $(B)/libquire.a
+
+# ---- the hosted library ---------------------------------------------------
+$(B)/libquire.a: $(call objs,hosted,$(LIBMM_C) $(SOFT_C))
+	@echo "  AR       $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# ---- the kernel: linked twice, the second time with its symbol names -------
+define kernel_rules
+$(B)/$(1).pass1: $(2) port/x86_64/kernel.lds
+	@echo "  LD       $$@"
+	$$(Q)$$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+	    -T port/x86_64/kernel.lds -o $$@ $(2)
+$(B)/$(1).ksyms.S: $(B)/$(1).pass1 tools/ksyms.sh
+	$$(Q)NM=$$(NM) sh tools/ksyms.sh $$< > $$@
+$(B)/$(1).ksyms.o: $(B)/$(1).ksyms.S
+	$$(Q)$$(CC) -c $$< -o $$@
+$(B)/$(1): $(B)/$(1).ksyms.o
+	@echo "  LD       $$@"
+	$$(Q)$$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+	    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+	    -T port/x86_64/kernel.lds -o $$@ $(2) $$<
+endef
+KERNEL_O   := $(call objs,metal,$(LIBMM_C) $(X86_C) $(X86_S) $(KERN_C))
+SELFTEST_O := $(call objs,selftest,$(call with_tests,$(LIBMM_C) $(KERN_C),\
+	$(UNIT_C) $(METALT_C)) $(X86_C) $(X86_S) $(wildcard test/metal/*.c))
+$(eval $(call kernel_rules,quire.elf,$(KERNEL_O)))
+$(eval $(call kernel_rules,quire-selftest.elf,$(SELFTEST_O)))
+
+# ---- unit tests, hosted -----------------------------------------------------
+UNIT_SRC := $(call with_tests,$(LIBMM_C) $(SOFT_C),$(UNIT_C) $(SOFTT_C)) \
+	$(wildcard test/hosted/*.c)
+$(B)/unit-asan: $(call objs,asan,$(UNIT_SRC))
+	@echo "  LD       $@"
+	$(Q)$(CC) $(FLAGS_asan) -o $@ $^
+$(B)/unit-tsan: $(call objs,tsan,$(UNIT_SRC))
+	@echo "  LD       $@"
+	$(Q)$(CC) $(FLAGS_tsan) -o $@ $^
+
+.PHONY: unit-asan unit-tsan
+unit-asan: $(B)/unit-asan
+	$(B)/unit-asan $(T)
+unit-tsan: $(B)/unit-tsan
+	$(B)/unit-tsan $(T)
+
+# ---- fragments ---------------------------------------------------------------
+include $(wildcard cli/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.mk)
+
+.PHONY: clean help
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

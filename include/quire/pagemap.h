@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pagemap.h - the page cache: a file's pages in memory, and memory files.
+ *
+ * Sources: Linux's Documentation/filesystems/{vfs,tmpfs}.rst, mmap(2).
+ */
+#ifndef QUIRE_PAGEMAP_H
+#define QUIRE_PAGEMAP_H
+
+#include <quire/mm.h>
+#include <quire/spinlock.h>
+#include <quire/xarray.h>
+
+struct address_space {
+	struct xarray i_pages;		/* index -> struct page, referenced */
+	spinlock_t i_lock;		/* guards i_pages' changes, nrpages */
+	unsigned long nrpages;
+	u64 i_size;			/* bytes; reads and faults end here */
+	spinlock_t i_mmap_lock;		/* guards i_mmap */
+	struct rb_root i_mmap;		/* areas that map it, by pgoff */
+	void *host;			/* the inode, or NULL */
+};
+
+void address_space_init(struct address_space *mapping, void *host);
+
+/* The resident page, referenced, or NULL.  Any task context. */
+struct page *filemap_get_page(struct address_space *mapping, pgoff_t index);
+
+/*
+ * A memory file's whole contents live in its address_space: holes read as
+ * zeros and take no frame.
+ *
+ * shmem_get_page - the page at index, made (zeroed) when missing.  Referenced.
+ * ERR_PTR(-ENOMEM).
+ */
+struct page *shmem_get_page(struct address_space *mapping, pgoff_t index,
+			    gfp_t gfp);
+/* Kernel buffers; bytes done or -E.  Writes extend i_size. */
+mm_ssize_t shmem_read(struct address_space *mapping, u64 pos, void *buf,
+		      size_t len);
+mm_ssize_t shmem_write(struct address_space *mapping, u64 pos,
+		       const void *buf, size_t len);
+/* Shrinking unmaps and frees pages above and clears the tail. */
+int shmem_truncate(struct address_space *mapping, u64 size);
+/* Adopt frames (refcount 1 each) as the file's first nr pages. */
+int shmem_adopt(struct address_space *mapping, struct page **pages,
+		unsigned long nr, u64 size);
+/* Free all pages; no mappings may be left. */
+void shmem_evict(struct address_space *mapping);
+
+/* vm_ops of areas that map memory files, private or shared. */
+extern const struct vm_operations_struct shmem_vm_ops;
+
+#endif
