@@ -30,7 +30,7 @@ FREE := -ffreestanding
 # ---- sources ------------------------------------------------------------
 nontest = $(filter-out %_test.c,$(1))
 LIB_C   := $(call nontest,$(filter-out lib/string.c,$(wildcard lib/*.c)))
-MM_C    := $(call nontest,$(wildcard mm/*/*.c))
+MM_C    := $(call nontest,$(wildcard mm/*.c mm/*/*.c))
 SOFT_C  := $(call nontest,$(wildcard port/soft/*.c))
 X86_C   := $(call nontest,$(wildcard port/x86_64/*.c)) lib/string.c
 X86_S   := $(wildcard port/x86_64/*.S)
