@@ -15,6 +15,7 @@
 #include <quire/list.h>
 #include <quire/mm_types.h>
 #include <quire/rbtree.h>
+#include <quire/reclaim.h>
 #include <quire/rwsem.h>
 #include <quire/types.h>
 #include <quire/uapi/mman.h>
@@ -278,19 +279,6 @@ struct port_ops;
 void mm_init(const struct mm_boot *boot, const struct port_ops *ops);
 
 /* ---- seams that upper floors fill ---- */
-
-struct reclaim_ops {
-	/* Free some pages; the number freed.  May sleep. */
-	unsigned long (*direct_reclaim)(gfp_t gfp, unsigned int order);
-	void (*wake_kswapd)(struct zone *zone, unsigned int order);
-	/*
-	 * Nothing can be reclaimed.  true: memory will come, try again.
-	 * false: give up (the caller is the victim, or there is none).
-	 */
-	bool (*out_of_memory)(gfp_t gfp, unsigned int order);
-};
-/* NULL members: that step does not exist (yet).  May be replaced. */
-void register_reclaim_ops(const struct reclaim_ops *ops);
 
 /* MAP_SHARED | MAP_ANONYMOUS: filled by mm/cache. */
 struct aspace_ops {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reclaim.h - the seam through which the page allocator asks the floors above
+ * it for memory.
+ */
+#ifndef QUIRE_RECLAIM_H
+#define QUIRE_RECLAIM_H
+
+#include <quire/gfp.h>
+#include <quire/types.h>
+
+struct zone;
+
+struct reclaim_ops {
+	/* Free some pages; the number freed.  May sleep. */
+	unsigned long (*direct_reclaim)(gfp_t gfp, unsigned int order);
+	void (*wake_kswapd)(struct zone *zone, unsigned int order);
+	/*
+	 * Nothing can be reclaimed.  true: memory will come, try again.
+	 * false: give up (the caller is the victim, or there is none).
+	 */
+	bool (*out_of_memory)(gfp_t gfp, unsigned int order);
+};
+
+/* NULL members: that step does not exist (yet).  May be replaced. */
+void register_reclaim_ops(const struct reclaim_ops *ops);
+
+#endif
