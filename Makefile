@@ -129,7 +129,46 @@ unit-tsan: $(B)/unit-tsan
 # ---- fragments ---------------------------------------------------------------
 include $(wildcard cli/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.mk)
 
+# ---- check: everything, one summary -----------------------------------------
+# CHECK_SUITES may be extended by fragments: NAME=COMMAND, each ending with a
+# line "N passed, N failed".
+CHECK_SUITES := 'source=sh tools/check_source.sh' \
+	'unit-asan=$(B)/unit-asan' \
+	'unit-tsan=$(B)/unit-tsan' \
+	$(CHECK_SUITES)
+.PHONY: check
+check: need-check all $(B)/unit-asan $(B)/unit-tsan $(CHECK_DEPS)
+	@sh tools/check.sh $(B)/check $(CHECK_SUITES)
+
+# ---- what must be installed ---------------------------------------------------
+NEED_BUILD := gcc:gcc ld:binutils
+NEED_RUN   := qemu-system-x86_64:qemu-system-x86 busybox:busybox-static \
+	musl-gcc:musl-tools
+NEED_LINT  := clang:clang clang-format:clang-format git:git
+.PHONY: need-build need-run need-check need-lint
+need-build:
+	@sh tools/need.sh $(NEED_BUILD)
+need-run:
+	@sh tools/need.sh $(NEED_BUILD) $(NEED_RUN)
+need-lint:
+	@sh tools/need.sh $(NEED_BUILD) $(NEED_LINT)
+need-check:
+	@sh tools/need.sh $(NEED_BUILD) $(NEED_RUN) $(NEED_LINT)
+
 .PHONY: clean help
+help:
+	@echo 'make              build/quire, build/quire.elf, build/libquire.a'
+	@echo 'make run          boot, and watch the memory manager at work'
+	@echo 'make shell        an interactive busybox shell on Quire'
+	@echo 'make check        every test; ends with "N passed, N failed"'
+	@echo 'make unit-asan    unit tests, simulated machine (T=pattern)'
+	@echo 'make unit-tsan    the same under the thread sanitizer'
+	@echo 'make bench        instruction counts beside Linux 6.1'
+	@echo 'make lint         layering, symbols, layout, clang, options'
+	@echo 'make format       lay the sources out by .clang-format'
+	@echo 'make install      PREFIX=/usr/local DESTDIR='
+	@echo 'make clean        remove build/'
+	@echo 'Variables: V=1 shows commands, CC=clang changes the compiler.'
 clean:
 	rm -rf $(B)
 
