@@ -16,13 +16,12 @@ AR       := ar
 NM       := nm
 OBJCOPY  := objcopy
 PREFIX   ?= /usr/local
-VERSION  := 0.1.0
+VERSION  := $(shell sed -n 's/.*QUIRE_VERSION "\(.*\)"/\1/p' include/quire/version.h)
 Q        := $(if $(V),,@)
 
 WARN := -Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Werror
-BASE := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fno-common \
-	-I. -Iinclude -DQUIRE_VERSION='"$(VERSION)"'
+BASE := -std=gnu11 -g $(WARN) -fno-strict-aliasing -fno-common -I. -Iinclude
 # The library and the kernel use no libc; the hosted builds do not either
 # outside port/soft, test/ and cli/.
 FREE := -ffreestanding
@@ -130,12 +129,12 @@ unit-tsan: $(B)/unit-tsan
 include $(wildcard cli/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.mk)
 
 # ---- check: everything, one summary -----------------------------------------
-# CHECK_SUITES may be extended by fragments: NAME=COMMAND, each ending with a
+# Fragments add to MORE_SUITES: NAME=COMMAND, each ending with a
 # line "N passed, N failed".
-CHECK_SUITES := 'source=sh tools/check_source.sh' \
+CHECK_SUITES := 'source=$(CHECK_SOURCE)' \
 	'unit-asan=$(B)/unit-asan' \
 	'unit-tsan=$(B)/unit-tsan' \
-	$(CHECK_SUITES)
+	$(MORE_SUITES)
 .PHONY: check
 check: need-check all $(B)/unit-asan $(B)/unit-tsan $(CHECK_DEPS)
 	@sh tools/check.sh $(B)/check $(CHECK_SUITES)
