@@ -45,4 +45,15 @@ struct run_frame {
 	uint32_t len;
 };
 
+/*
+ * How the machine ends: what the kernel writes to the isa-debug-exit port
+ * 0xf4 (QEMU then ends with status 2 * value + 1; 1 is QEMU's own failure).
+ * The log goes to the debug console at port 0xe9.
+ */
+enum run_machine_exit {
+	RUN_MACHINE_OFF = 0x10,		/* orderly: power off, reboot, halt */
+	RUN_MACHINE_PANIC = 0x11,	/* the kernel could not go on */
+	RUN_MACHINE_TESTS_FAILED = 0x12,	/* self-tests ran, some failed */
+};
+
 #endif
