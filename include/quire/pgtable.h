@@ -20,8 +20,6 @@
 
 #include <arch.h>
 
-struct mm_struct;
-
 static inline unsigned int pgtable_shift(unsigned int level)
 {
 	return PAGE_SHIFT + level * PTRS_SHIFT;
@@ -118,6 +116,8 @@ pte_t *pgtable_get(pte_t *root, unsigned long addr, unsigned int level,
  * frames from pa on, contiguous, using leaves up to max_level where aligned;
  * map_kernel_pages to separate frames.  -ENOMEM leaves nothing mapped.
  * unmap_kernel_range clears entries and does not flush: the caller does.
+ * Task context.  A range where something is mapped already is a bug of the
+ * caller: it is reported and the call fails.
  */
 extern pte_t *init_pgd;
 int map_kernel_range(unsigned long start, unsigned long end, phys_addr_t pa,
@@ -125,6 +125,18 @@ int map_kernel_range(unsigned long start, unsigned long end, phys_addr_t pa,
 int map_kernel_pages(unsigned long start, unsigned long end,
 		     struct page **pages, u64 prot);
 void unmap_kernel_range(unsigned long start, unsigned long end);
+
+/*
+ * Called once after the page allocator works.  A port whose processor runs on
+ * these tables sets init_pgd (a direct-map address) to its boot tables before
+ * mm_init() and they are adopted: every table in them must have a descriptor.
+ * Otherwise init_pgd is made here.  Top-level entries of the vmalloc range
+ * exist afterwards and never change.
+ */
+void pgtable_init(void);
+
+/* Panics with what is wrong; the caller keeps the tree still. */
+void pgtable_validate(pte_t *root);
 
 /* Every non-empty leaf of [start, end), in order; non-zero stops. */
 int pgtable_for_each(pte_t *root, unsigned long start, unsigned long end,
