@@ -2,18 +2,37 @@
 /*
  * task.h - threads and processes.
  *
- * A task_struct is one thread.  What threads of a process share stands in
- * signal_struct (and in mm, files, fs, sighand, each counted on its own, as
- * clone(2) lets them be shared separately).
+ * 1. A task_struct is one thread.  A signal_struct is one process: what its
+ *    threads share by being one, and the process tree.  mm, files, fs and
+ *    sighand are counted on their own, as clone(2) lets them be shared
+ *    separately.
+ *
+ *	signal_struct --leader--> task --thread_node--> task ... (threads)
+ *	  | parent, children, sibling (the process tree)
+ *
+ * 2. Locking.
+ *    tasklist_lock   process tree, pid table, list of tasks, thread lists,
+ *                    pgrp, session, exit states; never from interrupts
+ *    sighand->siglock pending signals, actions, blocked masks, group exit
+ *                    and stop state; inside tasklist_lock
+ *    run-queue lock  state, on_rq, cpu, vruntime (sched.c)
+ *    task_lock(t)    t->mm, files, fs, exe as seen by others, at exit and
+ *                    exec
+ *    A thread reads its own fields without locks.
+ *
+ * 3. Lifetime.  usage counts references; the scheduler's ends after the last
+ *    switch away, the parent's (leaders) when it has waited.
  */
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
 
 #include <quire/list.h>
 #include <quire/mm.h>
+#include <quire/rbtree.h>
 #include <quire/spinlock.h>
 #include <quire/types.h>
 
+#include "kernel/timer.h"
 #include "kernel/uapi.h"
 #include "kernel/wait.h"
 #include "port/x86_64/thread.h"
@@ -22,12 +41,17 @@ struct files_struct;
 struct fs_struct;
 struct tty;
 struct file;
+struct pt_regs;
 
-#define TASK_COMM_LEN	16
-#define PF_KTHREAD	0x01U
-#define PF_EXITING	0x02U
-#define PF_FORKNOEXEC	0x04U
-#define PF_OOM_VICTIM	0x08U
+#define TASK_COMM_LEN 16
+#define PF_KTHREAD    0x01U
+#define PF_EXITING    0x02U
+#define PF_FORKNOEXEC 0x04U
+#define PF_OOM_VICTIM 0x08U
+#define PF_SIGNALED   0x10U /* killed by a signal */
+#define PF_IDLE	      0x20U
+
+#define HZ	      100 /* scheduler ticks a second; USER_HZ too */
 
 struct cred {
 	u32 uid, euid, suid, fsuid;
@@ -37,8 +61,8 @@ struct cred {
 };
 
 struct sigpending {
-	struct list_head list;		/* struct sigqueue */
-	u64 signal;			/* bit n-1: signal n */
+	struct list_head list; /* struct sigqueue */
+	u64 signal; /* bit n-1: signal n */
 };
 
 struct sighand_struct {
@@ -47,40 +71,72 @@ struct sighand_struct {
 	struct k_sigaction action[64];
 };
 
-struct signal_struct {			/* one per process */
-	u32 count;
-	u32 nr_threads;
-	struct list_head threads;	/* task->thread_node */
-	struct sigpending shared_pending;
-	struct wait_queue_head wait_chldexit;
+/* task->exit_state; a process's is its leader's. */
+enum { EXIT_ALIVE, EXIT_ZOMBIE, EXIT_DEAD };
+
+struct signal_struct { /* one per process */
+	u32 count; /* tasks that point here */
+	u32 nr_threads; /* not yet exited */
+	struct list_head threads; /* task->thread_node */
 	struct task_struct *leader;
-	int group_exit_code;
-	bool group_exit;
-	bool stopped, continued_pending, stopped_pending;
+	int tgid;
+
+	struct signal_struct *parent; /* NULL: pid 0's children */
+	struct list_head children, sibling;
+	struct wait_queue_head wait_chldexit;
+
+	struct sigpending shared_pending;
+	int group_exit_code; /* wait(2) status */
+	bool group_exit; /* all threads are to end */
+	struct task_struct *exec_thread; /* it alone is to stay */
+	bool stopped; /* job control: all threads stop */
+	bool stopped_pending; /* the parent was not told yet by */
+	bool continued_pending; /* wait(2), WUNTRACED/WCONTINUED */
 	int stop_signal;
+
 	int pgrp, session;
-	struct tty *tty;
+	struct tty *tty; /* controlling terminal */
 	bool leader_of_session;
+	bool did_exec; /* since fork: setpgid(2) */
+	bool child_subreaper;
+
 	struct rlimit64 rlim[RLIM_NLIMITS];
-	u64 utime_ns, stime_ns, cutime_ns, cstime_ns;	/* of dead threads */
+	u64 utime_ns, stime_ns; /* of threads gone */
+	u64 cutime_ns, cstime_ns; /* of children waited for */
 	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
+	unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw;
+	unsigned long maxrss_pages, cmaxrss_pages;
 	int oom_score_adj;
 	u64 start_ns;
-	void *real_timer;		/* setitimer: kernel/time.c */
+
+	struct ktimer real_timer; /* ITIMER_REAL */
+	u64 it_real_incr_ns;
+	bool it_real_fired; /* for the timer thread */
+	u64 it_virt_ns, it_virt_incr_ns; /* ITIMER_VIRTUAL: at utime */
+	u64 it_prof_ns, it_prof_incr_ns; /* ITIMER_PROF: at utime+stime */
+};
+
+struct restart_block {
+	long (*fn)(struct task_struct *task);
+	u64 arg[5];
 };
 
 struct task_struct {
-	struct arch_thread thread;	/* first: entry.S and switch.S */
-	void *stack;			/* kernel stack's lowest address */
-	int state;
-	u32 flags;			/* PF_* */
-	u32 usage;			/* references */
+	struct arch_thread thread; /* first: entry.S and switch.S */
+	void *stack; /* kernel stack's lowest address */
+	int state; /* TASK_* */
+	u32 flags; /* PF_*; written by the task only */
+	u32 usage; /* references */
 	int pid, tgid;
 	unsigned int cpu;
 	bool need_resched;
+	bool on_rq; /* in the tree, or running */
+	bool sigpending_hint; /* recalc_sigpending()'s result */
+	int exit_state;
+	spinlock_t alloc_lock; /* task_lock() */
 	char comm[TASK_COMM_LEN];
-	struct mm_struct *mm;		/* NULL: kernel thread */
-	struct mm_struct *active_mm;	/* lazily kept by kernel threads */
+	struct mm_struct *mm; /* NULL: kernel thread */
+	struct mm_struct *active_mm; /* lazily kept by kernel threads */
 	struct files_struct *files;
 	struct fs_struct *fs;
 	struct sighand_struct *sighand;
@@ -89,28 +145,41 @@ struct task_struct {
 	u64 blocked, saved_sigmask;
 	bool restore_sigmask;
 	struct k_sigaltstack altstack;
+	struct restart_block restart;
 	struct cred cred;
-	struct task_struct *parent;	/* gets SIGCHLD */
-	struct list_head children, sibling;	/* leaders only */
-	struct list_head thread_node;	/* signal->threads */
-	struct list_head task_node;	/* all tasks, by creation */
-	struct task_struct *pid_next;	/* hash chain */
+	struct list_head thread_node; /* signal->threads */
+	struct list_head task_node; /* all tasks, by creation */
+	struct task_struct *pid_next; /* hash chain */
 	int exit_code, exit_signal;
-	u64 clear_child_tid;		/* user addresses */
+	int pdeath_signal;
+	u64 clear_child_tid; /* user addresses */
+	u64 set_child_tid;
 	u64 robust_list;
 	u64 rseq;
 	u32 rseq_len, rseq_sig;
-	struct wait_queue_head *vfork_done;
-	struct list_head run_node;	/* run queue */
-	struct list_head wait_node;	/* hashed waits */
-	const void *wait_addr;
-	u64 utime_ns, stime_ns, slice_ns, start_ns;
-	u64 last_ran_ns;
+	bool no_new_privs;
+	bool dumpable;
+	unsigned long personality;
+	struct completion *vfork_done;
+	/* scheduler */
+	struct rb_node run_rb;
+	u64 vruntime; /* weighted ns */
+	u64 exec_start_ns; /* since it runs */
+	u64 sum_exec_ns; /* on a processor, exactly */
+	u64 utime_ns, stime_ns; /* by ticks */
+	u64 slice_start_ns;
+	u64 start_ns;
 	unsigned long nvcsw, nivcsw;
 	u64 cpus_allowed;
 	int nice;
+	u64 timer_slack_ns;
+	/* hashed waits */
+	struct list_head wait_node;
+	const void *wait_addr;
 	struct file *exe;
-	char *syscall_name;		/* for reports */
+	/* kernel threads */
+	int (*kthread_fn)(void *arg);
+	void *kthread_arg;
 };
 
 /* This CPU's running thread. */
@@ -119,5 +188,92 @@ static inline struct task_struct *get_current(void)
 	return (struct task_struct *)x86_current_thread();
 }
 #define current get_current()
+
+extern spinlock_t tasklist_lock;
+
+static inline void task_lock(struct task_struct *t)
+{
+	spin_lock(&t->alloc_lock);
+}
+
+static inline void task_unlock(struct task_struct *t)
+{
+	spin_unlock(&t->alloc_lock);
+}
+
+static inline bool thread_group_leader(const struct task_struct *t)
+{
+	return t->signal->leader == t;
+}
+
+static inline bool fatal_signal_pending(const struct task_struct *t)
+{
+	return READ_ONCE(t->pending.signal) & (1UL << (SIGKILL - 1));
+}
+
+/* ---- references and look-up (pid.c) ---- */
+static inline void get_task_struct(struct task_struct *t)
+{
+	__atomic_fetch_add(&t->usage, 1, __ATOMIC_RELAXED);
+}
+void put_task_struct(struct task_struct *t);
+
+/* The thread with this id, referenced; NULL. */
+struct task_struct *find_get_task(int tid);
+/* The process (its leader) with the lowest pid >= tgid, referenced; NULL. */
+struct task_struct *next_process(int tgid);
+/* The thread of t's process with the lowest tid >= tid, referenced; NULL. */
+struct task_struct *next_thread_of(struct task_struct *t, int tid);
+/* With tasklist_lock held: a leader / any task by id, not referenced. */
+struct task_struct *find_task_locked(int tid);
+int task_ppid(struct task_struct *t); /* 0: none */
+/* t's address space with mm_users raised; NULL: kernel thread, or gone. */
+struct mm_struct *get_task_mm(struct task_struct *t);
+/* Every thread, oldest first; tasklist_lock held. */
+extern struct list_head all_tasks;
+#define for_each_task(t) list_for_each_entry(t, &all_tasks, task_node)
+unsigned int nr_threads_total(void);
+extern unsigned long total_forks; /* since boot: /proc/stat processes */
+
+int alloc_pid(void); /* tasklist_lock held; or -EAGAIN */
+void attach_pid(struct task_struct *t); /* tasklist_lock held */
+void detach_pid(struct task_struct *t);
+
+/*
+ * 'R', 'S', 'D', 'T', 'Z', 'X' as in proc(5).
+ */
+char task_state_char(const struct task_struct *t);
+/* CPU time of one thread / all threads so far, in ns. */
+void task_cputime(struct task_struct *t, u64 *utime, u64 *stime);
+void process_cputime(struct signal_struct *sig, u64 *utime, u64 *stime);
+
+/* ---- kernel threads (fork.c) ---- */
+/*
+ * Starts fn(arg) in a thread of its own; fn's return ends it.  ERR_PTR.
+ * The task belongs to itself: not referenced for the caller.
+ */
+struct task_struct *kthread_run(int (*fn)(void *arg), void *arg,
+				const char *name);
+void set_task_comm(struct task_struct *t, const char *name);
+
+/* ---- fork, exec, exit ---- */
+void fork_init(void);
+struct kernel_clone_args;
+void __noreturn do_exit(int code); /* wait(2) status */
+void __noreturn do_group_exit(int code);
+void release_thread_stack(struct task_struct *t);
+/*
+ * Kernel threads become programs.  path, argv, envp in kernel memory; the
+ * thread's function then returns 0 and user mode begins.  0 or -E.
+ */
+int kernel_execve(const char *path, const char *const *argv,
+		  const char *const *envp);
+
+/* ---- credentials ---- */
+/* Root, or the capability that root stands for here. */
+static inline bool capable_root(void)
+{
+	return current->cred.euid == 0;
+}
 
 #endif
