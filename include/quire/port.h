@@ -19,6 +19,8 @@
  *	unsigned int smp_processor_id(void)	0 .. NR_CPUS-1
  *	unsigned long arch_percpu_offset(void)	of this CPU; 0 on CPU 0
  *	unsigned long arch_percpu_offset_of(unsigned int cpu)
+ *	void arch_set_percpu_offset(unsigned int cpu, unsigned long offset)
+ *					by mm_init, once for each CPU above 0
  *	void preempt_disable(void), preempt_enable(void)
  *	unsigned long local_irq_save(void), void local_irq_restore(unsigned long)
  *	bool irqs_disabled(void), in_interrupt(void)
