@@ -13,15 +13,21 @@ struct pt_regs;
 /* What the boot loader left, found by the port; valid for ever. */
 struct x86_boot_info {
 	const char *cmdline;
-	const void *initrd;		/* direct map; NULL: none */
+	const void *initrd; /* direct map; NULL: none */
 	size_t initrd_size;
-	u64 start_ns;			/* port->time_ns() at entry */
+	u64 start_ns; /* port->time_ns() at entry */
 };
 
 /* Boot CPU, after mm_init(); interrupts off; on its idle stack. */
 void kernel_main(const struct x86_boot_info *info) __noreturn;
 /* Each further CPU, when its per-CPU data, GDT, IDT and APIC work. */
 void kernel_secondary_main(unsigned int cpu) __noreturn;
+
+/*
+ * A new thread's first step, on its own stack, interrupts off: finish the
+ * switch that led to it (unlock the run queue).  Interrupts go on after it.
+ */
+void kernel_thread_started(void);
 
 /* A system call: regs->orig_ax is its number; sets regs->ax. Interrupts on. */
 void kernel_syscall(struct pt_regs *regs);
@@ -41,6 +47,9 @@ void kernel_user_trap(struct pt_regs *regs, int sig, int si_code,
 
 /* 100 (HZ) times a second on each CPU, interrupts off. */
 void kernel_timer_tick(struct pt_regs *regs);
+
+/* The deadline of x86_timer_program() has passed; interrupts off. */
+void kernel_timer_expired(void);
 
 /* Another CPU asked this one to look at its run queue; interrupts off. */
 void kernel_resched_ipi(void);
