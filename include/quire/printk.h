@@ -19,6 +19,11 @@ void printk(const char *fmt, ...) __printf(1, 2);
 void vprintk(const char *fmt, va_list ap);
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
+#if CONFIG_SELFTEST
+/* Sees every text; reports begin with "WARNING: " or "BUG".  Any context. */
+extern void (*printk_tap)(const char *text);
+#endif
+
 /*
  * Report an internal error once per place, with file and line, and go on.
  * Yields the condition, so that the caller can contain the damage.

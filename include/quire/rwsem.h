@@ -12,8 +12,9 @@
 /* count: bit 31 a writer holds it; bit 30 someone waits; below, readers. */
 struct rw_semaphore {
 	u32 count;
-	u32 waiters;
 };
+
+#define RWSEM_INIT	{ 0 }
 
 void init_rwsem(struct rw_semaphore *sem);
 void down_read(struct rw_semaphore *sem);

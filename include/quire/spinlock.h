@@ -17,8 +17,7 @@
 typedef struct spinlock {
 	u32 locked;
 #if CONFIG_DEBUG_LOCKS
-	u16 rank;
-	u16 owner;		/* processor + 1 */
+	u32 rank;
 #endif
 } spinlock_t;
 

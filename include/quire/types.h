@@ -36,7 +36,9 @@ typedef unsigned long pgoff_t;		/* an offset in pages in a file */
 #define __cacheline_aligned __attribute__((aligned(64)))
 #define __maybe_unused	__attribute__((unused))
 #define noinline	__attribute__((noinline))
+#ifndef __always_inline		/* glibc's headers have the same */
 #define __always_inline	inline __attribute__((always_inline))
+#endif
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) \
