@@ -8,7 +8,8 @@
  *    File contents are read once, when the archive is written.
  * 2. Names.  archive_host() gives the guest the host's own view of a path:
  *    a symbolic link on the way becomes one in the guest and what it points
- *    to is packed too.  Paths that are given for the guest follow the links
+ *    to is packed too, unless the guest was given a directory of that name
+ *    before.  Paths that are given for the guest follow the links
  *    that are already in the tree, as the guest's look-up will.
  * 3. Alignment.  The contents of a file of a page or more start at a multiple
  *    of 4096 in the archive, so that the kernel can use the frames where they
@@ -303,7 +304,7 @@ static void add_host(struct archive *a, const char *path, int left)
 		if (!S_ISDIR(at->mode))
 			die(STATUS_OURS, "%s: already packed otherwise", path);
 		at = add_one(at, part, len, host, &st);
-		if (S_ISLNK(st.st_mode)) {
+		if (S_ISLNK(st.st_mode) && S_ISLNK(at->mode)) {
 			char *to = read_link(host), *joined;
 
 			/* The rest of the path, seen from the link. */
@@ -354,6 +355,9 @@ void archive_host_as(struct archive *a, const char *path, const char *as)
 		n = a->root;
 	} else {
 		parent = parent_of(a, guest, &name);
+		n = node_find(parent, name, strlen(name));
+		if (n && !(S_ISDIR(n->mode) && S_ISDIR(st.st_mode)))
+			die(STATUS_OURS, "%s: packed twice", guest);
 		n = add_one(parent, name, strlen(name), path, &st);
 	}
 	if (S_ISDIR(st.st_mode) && S_ISDIR(n->mode))

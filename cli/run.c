@@ -206,12 +206,12 @@ static void make_initramfs(struct run *r)
 
 	if (!getcwd(cwd, sizeof(cwd)))
 		die(STATUS_OURS, "working directory: %s", strerror(errno));
-	/* What the user names comes first, and so prevails (A2). */
-	for (i = 0; i < r->nr_files; i++)
-		pack_file(a, r->files[i]);
 	archive_host(a, r->program.path);
 	if (r->program.interpreter)
 		archive_host(a, r->program.interpreter);
+	for (i = 0; i < r->nr_files; i++)
+		pack_file(a, r->files[i]);
+	/* What the user did not name: the first to come stays (A2). */
 	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		archive_dir(a, dirs[i], 0755);
 	archive_dir(a, "/root", 0700);
