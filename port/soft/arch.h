@@ -12,17 +12,17 @@
 #include <quire/string.h>
 #include <quire/types.h>
 
-#define PAGE_SHIFT	12
-#define PAGE_SIZE	(1UL << PAGE_SHIFT)
-#define PAGE_MASK	(~(PAGE_SIZE - 1))
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  (1UL << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
 
 /* What the hot words read; set up by soft_boot() (soft.c). */
 struct soft_arch {
-	char *ram;			/* physical address 0 */
+	char *ram; /* physical address 0 */
 	unsigned long vmalloc_start, vmalloc_end;
 	unsigned long task_size;
 	unsigned int levels;
-	bool seeded;			/* one processor runs at a time */
+	bool seeded; /* one processor runs at a time */
 	unsigned long percpu_offset[NR_CPUS];
 };
 extern struct soft_arch soft_arch;
@@ -35,10 +35,10 @@ struct soft_self {
 };
 extern __thread struct soft_self soft_self;
 
-#define VMALLOC_START	(soft_arch.vmalloc_start)
-#define VMALLOC_END	(soft_arch.vmalloc_end)
-#define TASK_SIZE	(soft_arch.task_size)
-#define PGTABLE_LEVELS	(soft_arch.levels)
+#define VMALLOC_START  (soft_arch.vmalloc_start)
+#define VMALLOC_END    (soft_arch.vmalloc_end)
+#define TASK_SIZE      (soft_arch.task_size)
+#define PGTABLE_LEVELS (soft_arch.levels)
 
 static inline void *__va(phys_addr_t pa)
 {
