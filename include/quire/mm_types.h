@@ -8,12 +8,15 @@
  *   owner          told by               uses
  *   reserved       PG_reserved           -
  *   buddy, order k PG_buddy              private = k, link
- *   per-CPU list   PG_pcp                link, private = migrate type
+ *   per-CPU list   PG_pcp                link.next
  *   slab           PG_slab               slab.*
  *   page table     PG_table              table.*
  *   anonymous      mapping_index, ANON   _mapcount, link (LRU), index
  *   file           mapping_index         _mapcount, link (LRU), index
  *   kernel         none of these         private (owner's)
+ *
+ * The allocator hands out frames with _mapcount -1, private 0 and
+ * mapping_index 0, and wants _mapcount -1 and the owner's flags cleared back.
  */
 #ifndef QUIRE_MM_TYPES_H
 #define QUIRE_MM_TYPES_H
@@ -21,6 +24,8 @@
 #include <quire/gfp.h>
 #include <quire/spinlock.h>
 #include <quire/types.h>
+
+#include <arch.h>
 
 /* Frames linked by number; PFN_NIL ends a list. */
 #define PFN_NIL		((u32)~0U)
@@ -88,6 +93,8 @@ enum pageflags {
 	PG_swapbacked,		/* anonymous or shmem */
 	PG_anon_exclusive,	/* anonymous, one process only: reuse on write */
 	PG_offline,		/* logically unplugged */
+	PG_run,			/* first of an allocated run that is not compound;
+				   the next frame's private = order */
 	NR_PAGEFLAGS
 };
 
@@ -211,12 +218,51 @@ extern unsigned long max_pfn;		/* one above the highest frame */
 
 /* ---- references ---- */
 
-struct page *pfn_to_page(unsigned long pfn);	/* frame must exist */
-unsigned long page_to_pfn(const struct page *page);
-bool pfn_valid(unsigned long pfn);
+/*
+ * The page array: the descriptor of frame n is mem_map[n].  Only those of
+ * pageblocks with memory exist; pageblock_flags says which (mm/page/memmap.c).
+ */
+extern struct page *mem_map;
+extern u8 *pageblock_flags;	/* by frame number >> PAGEBLOCK_ORDER */
+
+#define PAGEBLOCK_TYPE		0x07	/* enum migratetype */
+#define PAGEBLOCK_PRESENT	0x08	/* has descriptors */
+#define PAGEBLOCK_INIT		0x10	/* and all of them are filled in */
+
+/* The frame's pageblock must be present. */
+static inline struct page *pfn_to_page(unsigned long pfn)
+{
+	return mem_map + pfn;
+}
+
+static inline unsigned long page_to_pfn(const struct page *page)
+{
+	return ((uintptr_t)page - (uintptr_t)mem_map) / sizeof(struct page);
+}
+
+/*
+ * Does the frame have a descriptor?  Frames of a hole that shares its
+ * pageblock with memory do, marked reserved.
+ */
+static inline bool pfn_valid(unsigned long pfn)
+{
+	return pfn < max_pfn && READ_ONCE(pageblock_flags[pfn >>
+				PAGEBLOCK_ORDER]) & PAGEBLOCK_PRESENT;
+}
+
 struct zone *page_zone(const struct page *page);
-void *page_address(const struct page *page);	/* direct map */
-struct page *virt_to_page(const void *addr);
+
+/* The direct map's address of a frame; not for ZONE_HIGHMEM. */
+static inline void *page_address(const struct page *page)
+{
+	return __va((phys_addr_t)page_to_pfn(page) << PAGE_SHIFT);
+}
+
+/* The descriptor of a direct-map address. */
+static inline struct page *virt_to_page(const void *addr)
+{
+	return pfn_to_page(__pa(addr) >> PAGE_SHIFT);
+}
 
 static inline unsigned int page_ref_count(const struct page *page)
 {
@@ -232,7 +278,24 @@ static inline void get_page(struct page *page)
 void put_page(struct page *page);
 
 /* Take a reference unless the count is zero. */
-bool __must_check get_page_unless_zero(struct page *page);
+static inline bool __must_check get_page_unless_zero(struct page *page)
+{
+	u32 old = READ_ONCE(page->_refcount);
+
+	do {
+		if (!old)
+			return false;
+	} while (!__atomic_compare_exchange_n(&page->_refcount, &old, old + 1,
+					      true, __ATOMIC_ACQUIRE,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
+/* An owner that used _mapcount's word for something else gives it back. */
+static inline void page_mapcount_reset(struct page *page)
+{
+	WRITE_ONCE(page->_mapcount, -1);
+}
 
 static inline int page_mapcount(const struct page *page)
 {

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memmap.c - the page array: one descriptor for each frame.
+ *
+ * 1. Idea.  mem_map[pfn] is the descriptor of frame pfn: no table, no search,
+ *    in either direction.  The array lies in the direct map, at one fixed
+ *    distance for all frames, but only the parts that describe pageblocks
+ *    with memory are taken: a hole of the map is a hole of the array, and the
+ *    frames that the array would pass over there stay free for other use.
+ *
+ *	frames   0 [RAM     ]    hole         [RAM  ]
+ *	array      [taken   ]  not taken      [taken]     within free RAM
+ *
+ * 2. Lazily filled in.  Start must not cost more where there is more memory,
+ *    so a pageblock (512 frames, 16 KiB of descriptors) that is all free gets
+ *    only its first descriptor.  The rest is filled in when the buddy system
+ *    first takes something out of it (memmap_init_blocks).
+ *    L1  the first descriptor of a present pageblock is always good
+ *    L2  a pageblock without PAGEBLOCK_INIT is free, as a whole, in blocks of
+ *        order PAGEBLOCK_ORDER or more
+ *    L3  descriptors of free frames inside a block, and of frames in no
+ *        block's head, have only zone bits in flags and _refcount 0
+ * 3. Frames that are not memory but share a pageblock with it, and frames
+ *    reserved before the buddy system started, are PG_reserved with one
+ *    reference.
+ * 4. Limits.  The array must fit into free memory at one distance.  A map of
+ *    islands that are further apart, in array terms, than they are large
+ *    cannot be served and stops the machine with a message.  Only mem_map's
+ *    value depends on this; a port with a virtual range for descriptors can
+ *    set it differently.
+ * 5. Locking.  pageblock_flags is written under zone->lock and read without.
+ */
+#include "mm/page/page.h"
+#include "mm/page/memblock.h"
+#include "mm/page/zone.h"
+
+#include <quire/printk.h>
+#include <quire/string.h>
+
+#define NO_BASE		(~(phys_addr_t)0)
+/* How far to move the array when it does not fit somewhere. */
+#define SEARCH_STEP	((phys_addr_t)PAGEBLOCK_NR_PAGES << PAGE_SHIFT)
+
+struct page *mem_map;
+u8 *pageblock_flags;
+unsigned long max_pfn;
+
+/* A run of pageblocks with memory: first and last + 1. */
+struct block_run {
+	unsigned long start, end;
+};
+
+/* The next run at or after run->end; memory ranges are sorted. */
+static bool next_block_run(struct block_run *run)
+{
+	const struct memblock_list *mem = &memblock.memory;
+	const unsigned int shift = PAGE_SHIFT + PAGEBLOCK_ORDER;
+	unsigned long from = run->end;
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < mem->nr; i++) {
+		unsigned long start = mem->ranges[i].start >> shift;
+		unsigned long end = (mem->ranges[i].end - 1) >> shift;
+
+		start = max(start, from);
+		if (++end <= from)
+			continue;
+		if (found && start > run->end)
+			break;
+		if (!found)
+			run->start = start;
+		run->end = end;
+		found = true;
+	}
+	return found;
+}
+
+static phys_addr_t descriptors(unsigned long block)
+{
+	return (phys_addr_t)block * PAGEBLOCK_NR_PAGES * sizeof(struct page);
+}
+
+/* Would an array with descriptor 0 at base find its parts free? */
+static bool base_fits(phys_addr_t base)
+{
+	struct block_run run = { 0, 0 };
+
+	while (next_block_run(&run))
+		if (!memblock_is_free(base + descriptors(run.start),
+				      base + descriptors(run.end)))
+			return false;
+	return true;
+}
+
+/*
+ * The highest base that fits.  base may be negative when low frames do not
+ * exist: arithmetic is modulo 2^64.
+ */
+static phys_addr_t find_base(void)
+{
+	struct block_run run = { 0, 0 }, largest = { 0, 0 };
+	phys_addr_t limit = memblock.limit;
+
+	while (next_block_run(&run))
+		if (run.end - run.start > largest.end - largest.start)
+			largest = run;
+	for (;;) {
+		phys_addr_t size = descriptors(largest.end - largest.start);
+		phys_addr_t at = memblock_find(size, PAGE_SIZE, limit);
+		phys_addr_t base = at - descriptors(largest.start);
+
+		if (!at)
+			return NO_BASE;
+		if (base_fits(base))
+			return base;
+		limit = at + size > SEARCH_STEP ? at + size - SEARCH_STEP : 0;
+	}
+}
+
+void memmap_alloc(void)
+{
+	const struct memblock_list *mem = &memblock.memory;
+	struct block_run run = { 0, 0 };
+	unsigned long block;
+	phys_addr_t base;
+
+	max_pfn = mem->ranges[mem->nr - 1].end >> PAGE_SHIFT;
+	if (max_pfn > PFN_NIL)
+		panic("memmap: memory above the largest frame number");
+	pageblock_flags = memblock_alloc(
+		DIV_ROUND_UP(max_pfn, PAGEBLOCK_NR_PAGES), 8);
+	base = find_base();
+	if (base == NO_BASE)
+		panic("memmap: no place for the descriptors of %lu frames",
+		      max_pfn);
+	mem_map = (struct page *)((uintptr_t)__va(0) + base);
+	while (next_block_run(&run)) {
+		memblock_reserve(base + descriptors(run.start),
+				 base + descriptors(run.end));
+		for (block = run.start; block < run.end; block++)
+			pageblock_flags[block] =
+				PAGEBLOCK_PRESENT | MIGRATE_MOVABLE;
+	}
+}
+
+static void init_page(struct page *page, u32 flags, u32 refcount)
+{
+	WRITE_ONCE(page->flags, flags);
+	WRITE_ONCE(page->_refcount, refcount);
+	WRITE_ONCE(page->_mapcount, -1);
+	page->private = 0;
+	page->mapping_index = 0;
+}
+
+static void init_block(unsigned long block, u32 flags, u32 refcount)
+{
+	struct page *page = pfn_to_page(block << PAGEBLOCK_ORDER);
+	struct page *end = page + PAGEBLOCK_NR_PAGES;
+
+	for (; page < end; page++)
+		init_page(page, flags, refcount);
+	WRITE_ONCE(pageblock_flags[block],
+		   pageblock_flags[block] | PAGEBLOCK_INIT);
+}
+
+void memmap_init_blocks(struct zone *zone, unsigned long pfn,
+			unsigned int order)
+{
+	unsigned long block = pfn >> PAGEBLOCK_ORDER;
+	unsigned long end = (pfn + (1UL << order) - 1) >> PAGEBLOCK_ORDER;
+
+	for (; block <= end; block++)
+		if (!(pageblock_flags[block] & PAGEBLOCK_INIT))
+			init_block(block, zone->page_flags, 0);
+}
+
+/* The zone of a pageblock: that of its first frame of memory. */
+static struct zone *block_zone(unsigned long block)
+{
+	unsigned long pfn = block << PAGEBLOCK_ORDER;
+	struct zone *zone;
+
+	for_each_zone(zone)
+		if (pfn + PAGEBLOCK_NR_PAGES > zone->zone_start_pfn &&
+		    pfn < zone_end_pfn(zone) &&
+		    memblock_zone_has(zone, pfn))
+			return zone;
+	return NULL;
+}
+
+static void init_run(const struct block_run *run)
+{
+	unsigned long block;
+
+	for (block = run->start; block < run->end; block++) {
+		phys_addr_t start = (phys_addr_t)block
+				    << (PAGE_SHIFT + PAGEBLOCK_ORDER);
+		struct zone *zone = block_zone(block);
+
+		if (memblock_is_free(start, start + SEARCH_STEP))
+			init_page(pfn_to_page(block << PAGEBLOCK_ORDER),
+				  zone->page_flags, 0);
+		else
+			init_block(block, zone->page_flags | 1U << PG_reserved,
+				   1);
+	}
+}

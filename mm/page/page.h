@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.h - starting the page allocator, and verifying all of it.
+ */
+#ifndef MM_PAGE_PAGE_H
+#define MM_PAGE_PAGE_H
+
+#include <quire/gfp.h>
+#include <quire/types.h>
+
+struct mm_boot;
+struct zone;
+
+/*
+ * From the firmware's map to a working alloc_pages(): memblock, per-CPU areas,
+ * descriptors, zones, watermarks.  Boot processor alone.
+ */
+void page_init(const struct mm_boot *boot);
+
+/* percpu.c: the other processors' copies; memblock must work. */
+void setup_per_cpu_areas(unsigned int nr_cpus);
+
+/*
+ * free_reserved_range - give reserved frames (init sections, the initrd, a
+ * boot loader's leftovers) to the buddy system.  Whole frames of [start, end)
+ * only.  Task context.  Result: frames given; those that were not reserved
+ * are reported and left alone.
+ */
+unsigned long free_reserved_range(phys_addr_t start, phys_addr_t end);
+
+/*
+ * The whole-state verifiers: panic with what is wrong.  Nobody may allocate
+ * or free meanwhile.  page_validate() looks at every frame of the machine and
+ * checks that each is in exactly one state and that all counts agree.
+ */
+void zone_validate(struct zone *zone);
+void page_validate(void);
+
+#endif

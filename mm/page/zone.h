@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zone.h - zones, nodes, per-CPU lists, and what the files of mm/page share.
+ *
+ *	nodes	  pglist_data ──> zones ──> free_area[order].list[type]
+ *	   │	       └─> zonelist: zones of all nodes, nearest first
+ *	   └ per CPU: page_cpu ──> pcp of each zone: stacks of single frames
+ *
+ * Locks: a pcp's lock, then zone->lock.  zone->lock is taken with interrupts
+ * off, and nothing is logged or allocated under it.
+ */
+#ifndef MM_PAGE_ZONE_H
+#define MM_PAGE_ZONE_H
+
+#include <quire/mm_types.h>
+#include <quire/percpu.h>
+#include <quire/spinlock.h>
+
+struct mm_boot;
+
+struct free_area {
+	struct page_list list[MIGRATE_TYPES];
+};
+
+struct zone {
+	spinlock_t lock;
+	u32 page_flags;			/* zone and node bits of page->flags */
+	unsigned long free_pages;	/* in free_area; not per-CPU lists */
+	u16 avail[MIGRATE_TYPES];	/* bit k: free_area[k].list[] not empty */
+	struct free_area free_area[NR_ORDERS];
+
+	/* Written at start and when memory comes or goes. */
+	unsigned long watermark[NR_WMARK];		/* pages */
+	unsigned long lowmem_reserve[MAX_NR_ZONES];	/* pages, by the
+					   highest zone the request may use */
+	unsigned long zone_start_pfn;
+	unsigned long spanned_pages;	/* with holes */
+	unsigned long present_pages;	/* RAM */
+	unsigned long managed_pages;	/* given to the buddy system */
+	const char *name;
+	struct pglist_data *zone_pgdat;
+	enum zone_type idx;
+	struct pcp *pageset;		/* [nr_cpu_ids] */
+};
+
+struct pglist_data {
+	int node_id;
+	unsigned long node_start_pfn;
+	unsigned long node_present_pages;
+	unsigned long node_spanned_pages;
+	struct zone node_zones[MAX_NR_ZONES];
+	/*
+	 * Populated zones, this node's first, then by distance; each node's
+	 * from the highest down.  NULL ends it.
+	 */
+	struct zone *zonelist[MAX_NUMNODES * MAX_NR_ZONES + 1];
+};
+
+extern struct pglist_data *node_data[MAX_NUMNODES];
+extern int nr_node_ids;
+#define NODE_DATA(nid)	(node_data[nid])
+#define NUMA_NO_NODE	(-1)
+
+/* By page->flags >> PAGEFLAGS_ZONE_SHIFT. */
+#define ZONE_SLOTS	(MAX_NUMNODES << 3)
+extern struct zone *zone_table[ZONE_SLOTS];
+
+/* Every populated zone, nodes and zones ascending. */
+struct zone *next_zone(struct zone *zone);	/* NULL starts */
+#define for_each_zone(zone) \
+	for ((zone) = next_zone(NULL); (zone); (zone) = next_zone(zone))
+
+static inline bool zone_populated(const struct zone *zone)
+{
+	return zone->present_pages;
+}
+
+static inline unsigned long zone_end_pfn(const struct zone *zone)
+{
+	return zone->zone_start_pfn + zone->spanned_pages;
+}
+
+static inline unsigned int pageblock_type(unsigned long pfn)
+{
+	return READ_ONCE(pageblock_flags[pfn >> PAGEBLOCK_ORDER]) &
+	       PAGEBLOCK_TYPE;
+}
+
+/* ---- memmap.c: descriptors ---- */
+
+/* What says whose frame it is, and stays when the owner changes. */
+#define PAGE_FLAGS_ZONE		(~0U << PAGEFLAGS_ZONE_SHIFT)
+/* What no frame may have when its last owner gives it back. */
+#define PAGE_FLAGS_CHECK_AT_FREE \
+	(1U << PG_locked | 1U << PG_reserved | 1U << PG_buddy | \
+	 1U << PG_pcp | 1U << PG_slab | 1U << PG_table | \
+	 1U << PG_writeback | 1U << PG_lru | 1U << PG_unevictable | \
+	 1U << PG_mlocked | 1U << PG_offline)
+/* What makes it more than a single frame. */
+#define PAGE_FLAGS_RUN	(1U << PG_head | 1U << PG_tail | 1U << PG_run)
+
+void memmap_alloc(void);	/* the array itself; before zones */
+void memmap_init(void);		/* descriptors; frees what is free */
+/* Fill in the descriptors of the run's pageblocks; zone->lock held. */
+void memmap_init_blocks(struct zone *zone, unsigned long pfn,
+			unsigned int order);
+
+/* ---- zone.c ---- */
+
+void zones_init(const struct mm_boot *boot);
+void pagesets_init(void);	/* after setup_per_cpu_areas() */
+void setup_per_zone_wmarks(void);
+enum zone_type gfp_zone(gfp_t gfp);
+/* How far below its mark a request may take a zone. */
+#define ALLOC_WMARK_MASK	0x03U	/* enum zone_watermarks */
+#define ALLOC_NO_WATERMARKS	0x04U	/* all of it */
+#define ALLOC_HIGH		0x08U	/* __GFP_HIGH: half of min */
+#define ALLOC_NON_BLOCK		0x10U	/* cannot wait: a quarter more */
+bool zone_watermark_ok(const struct zone *zone, unsigned int order,
+		       enum zone_type highest, unsigned int alloc_flags);
+extern unsigned long min_free_kbytes;
+extern unsigned long totalreserve_pages;
+
+/* ---- buddy.c; zone->lock held ---- */
+
+struct pcp_stack {
+	u32 first;			/* linked by link.next */
+	u32 nr;
+};
+
+void buddy_init_zone(struct zone *zone);
+void buddy_free(struct zone *zone, unsigned long pfn, unsigned int order);
+struct page *buddy_alloc(struct zone *zone, unsigned int order,
+			 unsigned int migratetype);
+/* Up to nr single frames onto the stack; how many. */
+unsigned int buddy_alloc_bulk(struct zone *zone, unsigned int migratetype,
+			      unsigned int nr, struct pcp_stack *stack);
+void buddy_validate(struct zone *zone);
+
+/* ---- pcp.c ---- */
+
+struct pcp {
+	spinlock_raw_t lock;
+	u32 batch;
+	struct zone *zone;
+	struct pcp_stack hot[MIGRATE_PCPTYPES];
+	struct pcp_stack cold[MIGRATE_PCPTYPES];
+} __cacheline_aligned;
+
+_Static_assert(sizeof(struct pcp) == 64, "one cache line");
+
+struct page_cpu {
+	/* The first zone for a request, by gfp & GFP_ZONEMASK. */
+	struct pcp *of_gfp[GFP_ZONEMASK + 1];
+	/* By page->flags >> PAGEFLAGS_ZONE_SHIFT; NULL: no such zone. */
+	struct pcp *of_zone[ZONE_SLOTS];
+};
+DECLARE_PER_CPU(struct page_cpu, page_cpu);
+
+void pcp_init(struct pcp *pcp, struct zone *zone, u32 batch);
+/* A frame off a hot stack; NULL: empty, or the list is busy. */
+struct page *pcp_refill(struct pcp *pcp, unsigned int migratetype,
+			enum zone_type highest, unsigned int alloc_flags);
+/* A hot stack has become full; pcp->lock held. */
+void pcp_overflow(struct pcp *pcp, unsigned int migratetype);
+unsigned long zone_pcp_pages(const struct zone *zone);
+void pcp_validate(struct pcp *pcp);
+
+/* Bits 3 and 4 of a gfp are the migrate type; both are a caller's error. */
+static inline unsigned int gfp_migratetype(gfp_t gfp)
+{
+	return gfp >> 3 & 3;
+}
+_Static_assert(__GFP_MOVABLE >> 3 == MIGRATE_MOVABLE &&
+	       __GFP_RECLAIMABLE >> 3 == MIGRATE_RECLAIMABLE, "by shifting");
+
+/* ---- report.c ---- */
+
+void bad_page(struct page *page, const char *why);
+void warn_alloc(gfp_t gfp, unsigned int order);
+/* "GFP_KERNEL|__GFP_ZERO" */
+int gfp_name(gfp_t gfp, char *buf, size_t size);
+void show_mem(void);		/* zones, one line each, to the log */
+
+#endif
