@@ -29,9 +29,9 @@
 
 #include <arch.h>
 
-#define STATIC_RANGES	32
+#define STATIC_RANGES 32
 /* An insertion can split one range into two and add one. */
-#define SPARE_RANGES	2
+#define SPARE_RANGES 2
 
 static struct {
 	struct mem_range memory[STATIC_RANGES];
@@ -40,11 +40,11 @@ static struct {
 } first_ranges;
 
 struct memblock memblock = {
-	.memory = { "memory", first_ranges.memory, 0, STATIC_RANGES, false },
-	.reserved = { "reserved", first_ranges.reserved, 0, STATIC_RANGES,
-		      false },
-	.firmware = { "firmware", first_ranges.firmware, 0, STATIC_RANGES,
-		      false },
+	.memory = {"memory", first_ranges.memory, 0, STATIC_RANGES, false},
+	.reserved = {"reserved", first_ranges.reserved, 0, STATIC_RANGES,
+		     false},
+	.firmware = {"firmware", first_ranges.firmware, 0, STATIC_RANGES,
+		     false},
 	.limit = ~(phys_addr_t)0,
 };
 
@@ -162,7 +162,7 @@ static void list_add(struct memblock_list *list, struct mem_range range)
 	unsigned int i;
 
 	while (range.start < end) {
-		list_grow(list);	/* may itself add to this list */
+		list_grow(list); /* may itself add to this list */
 		i = 0;
 		while (i < list->nr && list->ranges[i].end <= range.start)
 			i++;
@@ -170,8 +170,8 @@ static void list_add(struct memblock_list *list, struct mem_range range)
 			range.start = list->ranges[i].end;
 			continue;
 		}
-		range.end = i < list->nr ? min(end, list->ranges[i].start)
-					 : end;
+		range.end =
+			i < list->nr ? min(end, list->ranges[i].start) : end;
 		insert_at(list, i, &range);
 		merge_at(list, i);
 		if (i > 0 && merge_at(list, i - 1))
@@ -212,8 +212,7 @@ static void add_to(struct memblock_list *list, phys_addr_t start,
 		   phys_addr_t end, int nid, u32 type)
 {
 	struct mem_range range = {
-		.start = start, .end = end, .nid = nid, .type = type
-	};
+		.start = start, .end = end, .nid = nid, .type = type};
 
 	if (start < end)
 		list_add(list, range);
@@ -234,6 +233,10 @@ void memblock_reserve(phys_addr_t start, phys_addr_t end)
 
 void memblock_unreserve(phys_addr_t start, phys_addr_t end)
 {
+	const struct memblock_list *list = &memblock.reserved;
+
+	if (memblock.retired && list->nr + SPARE_RANGES > list->max)
+		return;
 	list_remove(&memblock.reserved, ALIGN_DOWN(start, PAGE_SIZE),
 		    ALIGN(end, PAGE_SIZE));
 }
@@ -244,9 +247,8 @@ void memblock_unreserve(phys_addr_t start, phys_addr_t end)
  */
 static void presize_lists(const struct mm_boot *boot)
 {
-	struct memblock_list *lists[] = { &memblock.memory,
-					  &memblock.reserved,
-					  &memblock.firmware };
+	struct memblock_list *lists[] = {&memblock.memory, &memblock.reserved,
+					 &memblock.firmware};
 	unsigned int i, max = 2 * boot->nr_ranges + 8;
 	size_t size = ALIGN(max * sizeof(struct mem_range), PAGE_SIZE);
 
@@ -361,8 +363,7 @@ bool memblock_is_free(phys_addr_t start, phys_addr_t end)
 	return at >= end && !memblock_overlaps(&memblock.reserved, start, end);
 }
 
-bool memblock_next_free(unsigned long *start_pfn, unsigned long *end_pfn,
-			int *nid)
+bool memblock_next_free(unsigned long *start_pfn, unsigned long *end_pfn)
 {
 	const struct memblock_list *mem = &memblock.memory;
 	const struct memblock_list *res = &memblock.reserved;
@@ -382,7 +383,6 @@ bool memblock_next_free(unsigned long *start_pfn, unsigned long *end_pfn,
 			end = min(end, res->ranges[k].start);
 		*start_pfn = at >> PAGE_SHIFT;
 		*end_pfn = end >> PAGE_SHIFT;
-		*nid = mem->ranges[i].nid;
 		return true;
 	}
 	return false;
@@ -400,10 +400,10 @@ static void list_validate(const struct memblock_list *list, bool frames)
 
 	BUG_ON(list->nr > list->max);
 	for (i = 0; i < list->nr; i++, r++) {
-		BUG_ON(r->start >= r->end);			/* M1 */
-		BUG_ON(i && r[-1].end > r->start);		/* M1 */
+		BUG_ON(r->start >= r->end); /* M1 */
+		BUG_ON(i && r[-1].end > r->start); /* M1 */
 		BUG_ON(i && r[-1].end == r->start &&
-		       r[-1].nid == r->nid);			/* M2 */
+		       r[-1].nid == r->nid); /* M2 */
 		BUG_ON(frames && ((r->start | r->end) & ~PAGE_MASK)); /* M4 */
 	}
 }
@@ -416,8 +416,7 @@ void memblock_validate(void)
 	list_validate(&memblock.memory, true);
 	list_validate(&memblock.reserved, true);
 	list_validate(fw, false);
-	for (i = 0; i < fw->nr; i++)				/* M3 */
-		BUG_ON(memblock_overlaps(&memblock.memory,
-					 fw->ranges[i].start,
+	for (i = 0; i < fw->nr; i++) /* M3 */
+		BUG_ON(memblock_overlaps(&memblock.memory, fw->ranges[i].start,
 					 fw->ranges[i].end));
 }

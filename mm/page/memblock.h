@@ -18,16 +18,16 @@ struct memblock_list {
 	struct mem_range *ranges;
 	unsigned int nr;
 	unsigned int max;
-	bool grown;		/* ranges lie in memory taken from memblock */
+	bool grown; /* ranges lie in memory taken from memblock */
 };
 
 struct memblock {
-	struct memblock_list memory;	/* RAM, whole frames, free or not */
-	struct memblock_list reserved;	/* the part of it that is taken */
-	struct memblock_list firmware;	/* never ours */
-	phys_addr_t limit;		/* allocations end below this */
-	phys_addr_t slack_start, slack_end;	/* rest of a frame given out */
-	bool retired;			/* the buddy system has taken over */
+	struct memblock_list memory; /* RAM, whole frames, free or not */
+	struct memblock_list reserved; /* the part of it that is taken */
+	struct memblock_list firmware; /* never ours */
+	phys_addr_t limit; /* allocations end below this */
+	phys_addr_t slack_start, slack_end; /* rest of a frame given out */
+	bool retired; /* the buddy system has taken over */
 };
 
 extern struct memblock memblock;
@@ -38,7 +38,11 @@ void memblock_init(const struct mm_boot *boot);
 /* Any range; parts already in the list keep what they say. */
 void memblock_add(phys_addr_t start, phys_addr_t end, int nid);
 void memblock_reserve(phys_addr_t start, phys_addr_t end);
-/* Take a range off the reserved list. */
+/*
+ * Take a range off the reserved list.  When the list has no room left for the
+ * second half of a range that is cut in two, it stays listed: after
+ * memblock_retire() the list only serves to be shown.
+ */
 void memblock_unreserve(phys_addr_t start, phys_addr_t end);
 
 /*
@@ -60,10 +64,9 @@ bool memblock_overlaps(const struct memblock_list *list, phys_addr_t start,
 
 /*
  * The next run of frames [*start, *end) that are memory and not reserved, at
- * or above *end; its node in *nid.  Start with *end = 0; false: no more.
+ * or above *end, within one range of memory.  Start with *end = 0; false: no more.
  */
-bool memblock_next_free(unsigned long *start_pfn, unsigned long *end_pfn,
-			int *nid);
+bool memblock_next_free(unsigned long *start_pfn, unsigned long *end_pfn);
 
 /* From now on memory comes from the buddy system. */
 void memblock_retire(void);

@@ -37,9 +37,9 @@
 #include <quire/printk.h>
 #include <quire/string.h>
 
-#define NO_BASE		(~(phys_addr_t)0)
+#define NO_BASE (~(phys_addr_t)0)
 /* How far to move the array when it does not fit somewhere. */
-#define SEARCH_STEP	((phys_addr_t)PAGEBLOCK_NR_PAGES << PAGE_SHIFT)
+#define SEARCH_STEP ((phys_addr_t)PAGEBLOCK_NR_PAGES << PAGE_SHIFT)
 
 struct page *mem_map;
 u8 *pageblock_flags;
@@ -84,10 +84,11 @@ static phys_addr_t descriptors(unsigned long block)
 /* Would an array with descriptor 0 at base find its parts free? */
 static bool base_fits(phys_addr_t base)
 {
-	struct block_run run = { 0, 0 };
+	struct block_run run = {0, 0};
 
 	while (next_block_run(&run))
-		if (!memblock_is_free(base + descriptors(run.start),
+		if (base + descriptors(run.end) > memblock.limit ||
+		    !memblock_is_free(base + descriptors(run.start),
 				      base + descriptors(run.end)))
 			return false;
 	return true;
@@ -99,7 +100,7 @@ static bool base_fits(phys_addr_t base)
  */
 static phys_addr_t find_base(void)
 {
-	struct block_run run = { 0, 0 }, largest = { 0, 0 };
+	struct block_run run = {0, 0}, largest = {0, 0};
 	phys_addr_t limit = memblock.limit;
 
 	while (next_block_run(&run))
@@ -121,15 +122,15 @@ static phys_addr_t find_base(void)
 void memmap_alloc(void)
 {
 	const struct memblock_list *mem = &memblock.memory;
-	struct block_run run = { 0, 0 };
+	struct block_run run = {0, 0};
 	unsigned long block;
 	phys_addr_t base;
 
 	max_pfn = mem->ranges[mem->nr - 1].end >> PAGE_SHIFT;
 	if (max_pfn > PFN_NIL)
 		panic("memmap: memory above the largest frame number");
-	pageblock_flags = memblock_alloc(
-		DIV_ROUND_UP(max_pfn, PAGEBLOCK_NR_PAGES), 8);
+	pageblock_flags =
+		memblock_alloc(DIV_ROUND_UP(max_pfn, PAGEBLOCK_NR_PAGES), 8);
 	base = find_base();
 	if (base == NO_BASE)
 		panic("memmap: no place for the descriptors of %lu frames",
@@ -175,20 +176,6 @@ void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 			init_block(block, zone->page_flags, 0);
 }
 
-/* The zone of a pageblock: that of its first frame of memory. */
-static struct zone *block_zone(unsigned long block)
-{
-	unsigned long pfn = block << PAGEBLOCK_ORDER;
-	struct zone *zone;
-
-	for_each_zone(zone)
-		if (pfn + PAGEBLOCK_NR_PAGES > zone->zone_start_pfn &&
-		    pfn < zone_end_pfn(zone) &&
-		    memblock_zone_has(zone, pfn))
-			return zone;
-	return NULL;
-}
-
 static void init_run(const struct block_run *run)
 {
 	unsigned long block;
@@ -196,7 +183,7 @@ static void init_run(const struct block_run *run)
 	for (block = run->start; block < run->end; block++) {
 		phys_addr_t start = (phys_addr_t)block
 				    << (PAGE_SHIFT + PAGEBLOCK_ORDER);
-		struct zone *zone = block_zone(block);
+		struct zone *zone = zone_of_block(block);
 
 		if (memblock_is_free(start, start + SEARCH_STEP))
 			init_page(pfn_to_page(block << PAGEBLOCK_ORDER),
@@ -205,4 +192,64 @@ static void init_run(const struct block_run *run)
 			init_block(block, zone->page_flags | 1U << PG_reserved,
 				   1);
 	}
+}
+
+/* Hand a run of free frames, all of one zone, to the buddy system. */
+static void release_run(unsigned long pfn, unsigned int order)
+{
+	struct zone *zone = page_zone(pfn_to_page(pfn));
+	struct page *page = pfn_to_page(pfn);
+	unsigned long i, flags;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	if (order < PAGEBLOCK_ORDER) {
+		memmap_init_blocks(zone, pfn, order);
+		for (i = 0; i < 1UL << order; i++)
+			init_page(page + i, zone->page_flags, 0);
+	}
+	zone->managed_pages += 1UL << order;
+	buddy_free(zone, pfn, order);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+void memmap_init(void)
+{
+	struct block_run run = {0, 0};
+	unsigned long start, end = 0;
+
+	while (next_block_run(&run))
+		init_run(&run);
+	memblock_retire();
+	while (memblock_next_free(&start, &end)) {
+		while (start < end) {
+			unsigned int order = MAX_ORDER;
+
+			while (start & ((1UL << order) - 1) ||
+			       start + (1UL << order) > end)
+				order--;
+			release_run(start, order);
+			start += 1UL << order;
+		}
+	}
+}
+
+unsigned long free_reserved_range(phys_addr_t start, phys_addr_t end)
+{
+	unsigned long pfn = DIV_ROUND_UP(start, PAGE_SIZE), freed = 0;
+	unsigned long end_pfn = end >> PAGE_SHIFT;
+
+	for (; pfn < end_pfn; pfn++) {
+		if (!pfn_valid(pfn) || !PageReserved(pfn_to_page(pfn)) ||
+		    !memblock_overlaps(&memblock.memory,
+				       (phys_addr_t)pfn << PAGE_SHIFT,
+				       (phys_addr_t)(pfn + 1) << PAGE_SHIFT)) {
+			bad_page(pfn_to_page(pfn), "is not reserved memory");
+			continue;
+		}
+		release_run(pfn, 0);
+		freed++;
+	}
+	memblock_unreserve(ALIGN(start, PAGE_SIZE), end & PAGE_MASK);
+	setup_per_zone_wmarks();
+	return freed;
 }

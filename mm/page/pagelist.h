@@ -11,7 +11,10 @@
 
 #include <quire/mm_types.h>
 
-#define PAGE_LIST_INIT	{ PFN_NIL, PFN_NIL, 0 }
+#define PAGE_LIST_INIT              \
+	{                           \
+		PFN_NIL, PFN_NIL, 0 \
+	}
 
 static inline void page_list_init(struct page_list *list)
 {
@@ -39,8 +42,8 @@ static inline void page_list_add(struct page_list *list, struct page *page,
 	list->nr++;
 }
 
-static inline void page_list_add_tail(struct page_list *list,
-				      struct page *page, u32 pfn)
+static inline void page_list_add_tail(struct page_list *list, struct page *page,
+				      u32 pfn)
 {
 	u32 prev = list->last;
 
@@ -70,7 +73,7 @@ static inline void page_list_del(struct page_list *list, struct page *page)
 }
 
 /* pfn takes each frame number; the list must not change meanwhile. */
-#define page_list_for_each(pfn, list) \
+#define page_list_for_each(pfn, list)                 \
 	for ((pfn) = (list)->first; (pfn) != PFN_NIL; \
 	     (pfn) = pfn_to_page(pfn)->link.next)
 

@@ -24,23 +24,23 @@ struct free_area {
 
 struct zone {
 	spinlock_t lock;
-	u32 page_flags;			/* zone and node bits of page->flags */
-	unsigned long free_pages;	/* in free_area; not per-CPU lists */
-	u16 avail[MIGRATE_TYPES];	/* bit k: free_area[k].list[] not empty */
+	u32 page_flags; /* zone and node bits of page->flags */
+	unsigned long free_pages; /* in free_area; not per-CPU lists */
+	u16 avail[MIGRATE_TYPES]; /* bit k: free_area[k].list[] not empty */
 	struct free_area free_area[NR_ORDERS];
 
 	/* Written at start and when memory comes or goes. */
-	unsigned long watermark[NR_WMARK];		/* pages */
-	unsigned long lowmem_reserve[MAX_NR_ZONES];	/* pages, by the
+	unsigned long watermark[NR_WMARK]; /* pages */
+	unsigned long lowmem_reserve[MAX_NR_ZONES]; /* pages, by the
 					   highest zone the request may use */
 	unsigned long zone_start_pfn;
-	unsigned long spanned_pages;	/* with holes */
-	unsigned long present_pages;	/* RAM */
-	unsigned long managed_pages;	/* given to the buddy system */
+	unsigned long spanned_pages; /* with holes */
+	unsigned long present_pages; /* RAM */
+	unsigned long managed_pages; /* given to the buddy system */
 	const char *name;
 	struct pglist_data *zone_pgdat;
 	enum zone_type idx;
-	struct pcp *pageset;		/* [nr_cpu_ids] */
+	struct pcp *pageset; /* [nr_cpu_ids] */
 };
 
 struct pglist_data {
@@ -58,15 +58,15 @@ struct pglist_data {
 
 extern struct pglist_data *node_data[MAX_NUMNODES];
 extern int nr_node_ids;
-#define NODE_DATA(nid)	(node_data[nid])
-#define NUMA_NO_NODE	(-1)
+#define NODE_DATA(nid) (node_data[nid])
+#define NUMA_NO_NODE   (-1)
 
 /* By page->flags >> PAGEFLAGS_ZONE_SHIFT. */
-#define ZONE_SLOTS	(MAX_NUMNODES << 3)
+#define ZONE_SLOTS (MAX_NUMNODES << 3)
 extern struct zone *zone_table[ZONE_SLOTS];
 
 /* Every populated zone, nodes and zones ascending. */
-struct zone *next_zone(struct zone *zone);	/* NULL starts */
+struct zone *next_zone(struct zone *zone); /* NULL starts */
 #define for_each_zone(zone) \
 	for ((zone) = next_zone(NULL); (zone); (zone) = next_zone(zone))
 
@@ -89,18 +89,17 @@ static inline unsigned int pageblock_type(unsigned long pfn)
 /* ---- memmap.c: descriptors ---- */
 
 /* What says whose frame it is, and stays when the owner changes. */
-#define PAGE_FLAGS_ZONE		(~0U << PAGEFLAGS_ZONE_SHIFT)
+#define PAGE_FLAGS_ZONE (~0U << PAGEFLAGS_ZONE_SHIFT)
 /* What no frame may have when its last owner gives it back. */
-#define PAGE_FLAGS_CHECK_AT_FREE \
-	(1U << PG_locked | 1U << PG_reserved | 1U << PG_buddy | \
-	 1U << PG_pcp | 1U << PG_slab | 1U << PG_table | \
-	 1U << PG_writeback | 1U << PG_lru | 1U << PG_unevictable | \
-	 1U << PG_mlocked | 1U << PG_offline)
+#define PAGE_FLAGS_CHECK_AT_FREE                                               \
+	(1U << PG_locked | 1U << PG_reserved | 1U << PG_buddy | 1U << PG_pcp | \
+	 1U << PG_slab | 1U << PG_table | 1U << PG_writeback | 1U << PG_lru |  \
+	 1U << PG_unevictable | 1U << PG_mlocked | 1U << PG_offline)
 /* What makes it more than a single frame. */
-#define PAGE_FLAGS_RUN	(1U << PG_head | 1U << PG_tail | 1U << PG_run)
+#define PAGE_FLAGS_RUN (1U << PG_head | 1U << PG_tail | 1U << PG_run)
 
-void memmap_alloc(void);	/* the array itself; before zones */
-void memmap_init(void);		/* descriptors; frees what is free */
+void memmap_alloc(void); /* the array itself; before zones */
+void memmap_init(void); /* descriptors; frees what is free */
 /* Fill in the descriptors of the run's pageblocks; zone->lock held. */
 void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 			unsigned int order);
@@ -108,14 +107,16 @@ void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 /* ---- zone.c ---- */
 
 void zones_init(const struct mm_boot *boot);
-void pagesets_init(void);	/* after setup_per_cpu_areas() */
+/* The zone of a pageblock with memory: that of its first frame of RAM. */
+struct zone *zone_of_block(unsigned long block);
+void pagesets_init(void); /* after setup_per_cpu_areas() */
 void setup_per_zone_wmarks(void);
 enum zone_type gfp_zone(gfp_t gfp);
 /* How far below its mark a request may take a zone. */
-#define ALLOC_WMARK_MASK	0x03U	/* enum zone_watermarks */
-#define ALLOC_NO_WATERMARKS	0x04U	/* all of it */
-#define ALLOC_HIGH		0x08U	/* __GFP_HIGH: half of min */
-#define ALLOC_NON_BLOCK		0x10U	/* cannot wait: a quarter more */
+#define ALLOC_WMARK_MASK    0x03U /* enum zone_watermarks */
+#define ALLOC_NO_WATERMARKS 0x04U /* all of it */
+#define ALLOC_HIGH	    0x08U /* __GFP_HIGH: half of min */
+#define ALLOC_NON_BLOCK	    0x10U /* cannot wait: a quarter more */
 bool zone_watermark_ok(const struct zone *zone, unsigned int order,
 		       enum zone_type highest, unsigned int alloc_flags);
 extern unsigned long min_free_kbytes;
@@ -124,9 +125,16 @@ extern unsigned long totalreserve_pages;
 /* ---- buddy.c; zone->lock held ---- */
 
 struct pcp_stack {
-	u32 first;			/* linked by link.next */
+	u32 first; /* linked by link.next */
 	u32 nr;
 };
+
+/* The counts are also read without the lock. */
+static inline void pcp_stack_set(struct pcp_stack *stack, u32 first, u32 nr)
+{
+	stack->first = first;
+	WRITE_ONCE(stack->nr, nr);
+}
 
 void buddy_init_zone(struct zone *zone);
 void buddy_free(struct zone *zone, unsigned long pfn, unsigned int order);
@@ -158,7 +166,10 @@ struct page_cpu {
 DECLARE_PER_CPU(struct page_cpu, page_cpu);
 
 void pcp_init(struct pcp *pcp, struct zone *zone, u32 batch);
-/* A frame off a hot stack; NULL: empty, or the list is busy. */
+/*
+ * A frame of this processor's list, filled up if need be and if the zone may
+ * be taken that low; NULL: not possible, or the list is busy.
+ */
 struct page *pcp_refill(struct pcp *pcp, unsigned int migratetype,
 			enum zone_type highest, unsigned int alloc_flags);
 /* A hot stack has become full; pcp->lock held. */
@@ -172,14 +183,23 @@ static inline unsigned int gfp_migratetype(gfp_t gfp)
 	return gfp >> 3 & 3;
 }
 _Static_assert(__GFP_MOVABLE >> 3 == MIGRATE_MOVABLE &&
-	       __GFP_RECLAIMABLE >> 3 == MIGRATE_RECLAIMABLE, "by shifting");
+		       __GFP_RECLAIMABLE >> 3 == MIGRATE_RECLAIMABLE,
+	       "by shifting");
 
 /* ---- report.c ---- */
 
 void bad_page(struct page *page, const char *why);
 void warn_alloc(gfp_t gfp, unsigned int order);
+/* At most burst reports in each interval; one object for each place. */
+struct ratelimit {
+	u64 interval_ns;
+	u32 burst;
+	u32 printed;
+	u64 begin_ns;
+};
+bool ratelimit_ok(struct ratelimit *rl);
 /* "GFP_KERNEL|__GFP_ZERO" */
 int gfp_name(gfp_t gfp, char *buf, size_t size);
-void show_mem(void);		/* zones, one line each, to the log */
+void show_mem(void); /* zones, one line each, to the log */
 
 #endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm_init.c - starts the memory manager, lowest floor first.
+ *
+ * Each module may use all that stand before it in the list, so the order here
+ * is the layering itself.
+ */
+#include "mm/init.h"
+
+#include <quire/mm.h>
+#include <quire/port.h>
+
+void mm_init(const struct mm_boot *boot, const struct port_ops *ops)
+{
+	port = ops;
+	page_init(boot);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_alloc.c - alloc_pages(): the fast path, the search through the zones,
+ * and what to do when memory is short.
+ *
+ * 1. Fast path.  A single frame comes off this processor's hot stack of the
+ *    first zone that the request may use: alloc_hot().  Everything else, also
+ *    an empty stack, is alloc_slow().
+ * 2. Search (get_page_from_freelist).  The zonelist in order; a zone that
+ *    would fall below the mark is skipped.
+ * 3. Short of memory (alloc_hard), for requests that the low marks stopped:
+ *
+ *	wake kswapd -> try down to min, deeper with __GFP_HIGH or when waiting
+ *	is not allowed -> [__GFP_MEMALLOC: try without marks] -> may not wait:
+ *	fail -> direct reclaim -> drain per-CPU lists -> progress: again ->
+ *	out of memory rule -> again, or fail
+ *
+ *    A step that nobody has registered (reclaim_ops) does not exist.
+ *    __GFP_NORETRY ends after one round, orders above 3 do not call the
+ *    out-of-memory rule, __GFP_NOFAIL never ends.
+ * 4. Every entry asks should_fail() once, unless __GFP_NOFAIL.
+ * 5. A failure without __GFP_NOWARN is reported, not more often than Linux.
+ *    Source: Documentation/core-api/memory-allocation.rst.
+ */
+#include "mm/page/zone.h"
+
+#include <quire/failure.h>
+#include <quire/port.h>
+#include <quire/printk.h>
+#include <quire/reclaim.h>
+#include <quire/string.h>
+#include <quire/vmstat.h>
+
+/* Orders above this are expected to fail and not worth killing for. */
+#define PAGE_ALLOC_COSTLY_ORDER 3
+/* Rounds without progress before giving up. */
+#define MAX_RECLAIM_RETRIES 16
+
+static const struct reclaim_ops no_reclaim;
+static const struct reclaim_ops *reclaim_ops = &no_reclaim;
+
+void register_reclaim_ops(const struct reclaim_ops *ops)
+{
+	__atomic_store_n(&reclaim_ops, ops ? ops : &no_reclaim,
+			 __ATOMIC_RELEASE);
+}
+
+static const struct reclaim_ops *reclaim(void)
+{
+	return __atomic_load_n(&reclaim_ops, __ATOMIC_ACQUIRE);
+}
+
+/* What every owner finds: see mm_types.h. */
+static __always_inline void prep_frame(struct page *page, u32 flags)
+{
+	WRITE_ONCE(page->flags, flags);
+	WRITE_ONCE(page->_mapcount, -1);
+	page->private = 0;
+	page->mapping_index = 0;
+	__atomic_store_n(&page->_refcount, 1, __ATOMIC_RELEASE);
+}
+
+static void prep_compound(struct page *page, unsigned int order)
+{
+	const u32 zone_bits = page->flags & PAGE_FLAGS_ZONE;
+	u32 head = (u32)page_to_pfn(page);
+	unsigned long i;
+
+	for (i = 1; i < 1UL << order; i++) {
+		WRITE_ONCE(page[i].flags, zone_bits | 1U << PG_tail);
+		page[i].compound_head = head;
+	}
+	page->private = order;
+	WRITE_ONCE(page->flags, zone_bits | 1U << PG_head);
+}
+
+/*
+ * A run that is not compound: its frames are independent but for the free.
+ * L3 has left the other frames' descriptors clean.
+ */
+static void prep_run(struct page *page, unsigned int order)
+{
+	page[1].private = order;
+	WRITE_ONCE(page->flags, page->flags | 1U << PG_run);
+}
+
+static void clear_frames(struct page *page, unsigned int order)
+{
+	char *va = page_address(page), *end = va + (PAGE_SIZE << order);
+
+	for (; va < end; va += PAGE_SIZE)
+		clear_page(va);
+}
+
+/* order 0 off this processor's list, or from the zone. */
+static struct page *rmqueue(struct zone *zone, unsigned int order,
+			    unsigned int mt, enum zone_type highest,
+			    unsigned int alloc_flags)
+{
+	struct page *page = NULL;
+	unsigned long flags;
+
+	if (!order) {
+		page = pcp_refill(&zone->pageset[smp_processor_id()], mt,
+				  highest, alloc_flags);
+		if (page)
+			return page;
+	}
+	spin_lock_irqsave(&zone->lock, flags);
+	if (zone_watermark_ok(zone, order, highest, alloc_flags))
+		page = buddy_alloc(zone, order, mt);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return page;
+}
+
+static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
+					   int nid, unsigned int alloc_flags)
+{
+	unsigned int mt = gfp_migratetype(gfp);
+	enum zone_type highest = gfp_zone(gfp);
+	struct zone **z, *zone;
+
+	for (z = NODE_DATA(nid)->zonelist; (zone = *z); z++) {
+		struct page *page;
+
+		if (zone->idx > highest)
+			continue;
+		if (gfp & __GFP_THISNODE && zone->zone_pgdat->node_id != nid)
+			continue;
+		page = rmqueue(zone, order, mt, highest, alloc_flags);
+		if (!page)
+			continue;
+		prep_frame(page, zone->page_flags);
+		if (order && gfp & __GFP_COMP)
+			prep_compound(page, order);
+		else if (order)
+			prep_run(page, order);
+		count_vm_events((enum vm_event)(VMEV_pgalloc_dma + zone->idx),
+				1UL << order);
+		return page;
+	}
+	return NULL;
+}
+
+static void wake_kswapds(gfp_t gfp, unsigned int order, int nid)
+{
+	void (*wake)(struct zone *, unsigned int) = reclaim()->wake_kswapd;
+	struct zone **z;
+
+	if (!wake || !(gfp & __GFP_KSWAPD_RECLAIM))
+		return;
+	for (z = NODE_DATA(nid)->zonelist; *z; z++)
+		if ((*z)->idx <= gfp_zone(gfp))
+			wake(*z, order);
+}
+
+static unsigned int gfp_to_alloc_flags(gfp_t gfp)
+{
+	unsigned int alloc_flags = WMARK_MIN;
+
+	if (gfp & __GFP_NOMEMALLOC)
+		return alloc_flags;
+	if (gfp & __GFP_MEMALLOC)
+		return ALLOC_NO_WATERMARKS;
+	if (gfp & __GFP_HIGH) {
+		alloc_flags |= ALLOC_HIGH;
+		if (!(gfp & __GFP_DIRECT_RECLAIM))
+			alloc_flags |= ALLOC_NON_BLOCK;
+	}
+	return alloc_flags;
+}
+
+static bool may_kill(gfp_t gfp, unsigned int order)
+{
+	return order <= PAGE_ALLOC_COSTLY_ORDER && gfp & __GFP_FS &&
+	       !(gfp & (__GFP_THISNODE | __GFP_RETRY_MAYFAIL | __GFP_NORETRY));
+}
+
+/* One round: make memory by any means.  Worth another look? */
+static bool make_memory(gfp_t gfp, unsigned int order, unsigned int round)
+{
+	const struct reclaim_ops *ops = reclaim();
+	bool progress = false;
+
+	count_vm_event((enum vm_event)(VMEV_allocstall_dma + gfp_zone(gfp)));
+	if (ops->direct_reclaim)
+		progress = ops->direct_reclaim(gfp, order);
+	/* Other processors' lists may hold what is missing. */
+	if (!progress || order)
+		drain_all_pages();
+	if (gfp & __GFP_NORETRY)
+		return round == 0;
+	if (progress && order <= PAGE_ALLOC_COSTLY_ORDER)
+		return true;
+	if (round < (ops->direct_reclaim ? MAX_RECLAIM_RETRIES : 1))
+		return true;
+	if (ops->out_of_memory && may_kill(gfp, order))
+		return ops->out_of_memory(gfp, order);
+	return false;
+}
+
+static struct page *alloc_hard(gfp_t gfp, unsigned int order, int nid)
+{
+	unsigned int alloc_flags = gfp_to_alloc_flags(gfp), round = 0;
+	struct page *page;
+
+	WARN_ON_ONCE(gfp & __GFP_NOFAIL && !gfpflags_allow_blocking(gfp));
+	for (;; round++) {
+		wake_kswapds(gfp, order, nid);
+		page = get_page_from_freelist(gfp, order, nid, alloc_flags);
+		if (page || !gfpflags_allow_blocking(gfp))
+			break;
+		if (make_memory(gfp, order, round))
+			continue;
+		if (!(gfp & __GFP_NOFAIL)) {
+			page = get_page_from_freelist(gfp, order, nid,
+						      alloc_flags);
+			break;
+		}
+		port->yield();
+	}
+	if (!page && !(gfp & __GFP_NOWARN))
+		warn_alloc(gfp, order);
+	return page;
+}
+
+static noinline struct page *alloc_slow(gfp_t gfp, unsigned int order, int nid)
+{
+	struct page *page;
+
+	if (unlikely(order > MAX_ORDER)) {
+		WARN_ON_ONCE(!(gfp & __GFP_NOWARN));
+		return NULL;
+	}
+	if (WARN_ON_ONCE(gfp_migratetype(gfp) >= MIGRATE_PCPTYPES))
+		gfp &= ~__GFP_RECLAIMABLE;
+	VM_BUG_ON(gfpflags_allow_blocking(gfp) && in_interrupt());
+	page = get_page_from_freelist(gfp, order, nid, WMARK_LOW);
+	if (unlikely(!page))
+		page = alloc_hard(gfp, order, nid);
+	if (page && gfp & __GFP_ZERO)
+		clear_frames(page, order);
+	return page;
+}
+
+/* A frame off the hot stack, or NULL. */
+static __always_inline struct page *alloc_hot(gfp_t gfp)
+{
+	struct pcp *pcp = this_cpu_ptr(&page_cpu)->of_gfp[gfp & GFP_ZONEMASK];
+	unsigned int mt = gfp_migratetype(gfp);
+	struct page *page;
+	u32 flags, pfn;
+
+	if (unlikely(mt >= MIGRATE_PCPTYPES || !pcp ||
+		     !raw_spin_trylock(&pcp->lock.locked)))
+		return NULL;
+	pfn = pcp->hot[mt].first;
+	if (unlikely(pfn == PFN_NIL)) {
+		raw_spin_unlock(&pcp->lock.locked);
+		return NULL;
+	}
+	page = pfn_to_page(pfn);
+	pcp_stack_set(&pcp->hot[mt], page->link.next, pcp->hot[mt].nr - 1);
+	raw_spin_unlock(&pcp->lock.locked);
+
+	flags = page->flags & PAGE_FLAGS_ZONE;
+	VM_BUG_ON(page->flags != (flags | 1U << PG_pcp) || page->_refcount);
+	prep_frame(page, flags);
+	count_vm_event((enum vm_event)(VMEV_pgalloc_dma +
+				       (flags >> PAGEFLAGS_ZONE_SHIFT & 7)));
+	return page;
+}
+
+/* This processor's node: all are on node 0 until the map tells. */
+static int numa_node_id(void)
+{
+	return 0;
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	if (unlikely(should_fail()) && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	if (likely(!order && !(gfp & __GFP_THISNODE))) {
+		struct page *page = alloc_hot(gfp);
+
+		if (likely(page)) {
+			if (gfp & __GFP_ZERO)
+				clear_page(page_address(page));
+			return page;
+		}
+	}
+	return alloc_slow(gfp, order, numa_node_id());
+}
+
+struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
+{
+	if (nid == NUMA_NO_NODE)
+		return alloc_pages(gfp, order);
+	if (WARN_ON_ONCE(nid < 0 || nid >= nr_node_ids))
+		return NULL;
+	if (unlikely(should_fail()) && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	return alloc_slow(gfp, order, nid);
+}
+
+unsigned long __get_free_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = alloc_pages(gfp & ~__GFP_HIGHMEM, order);
+
+	return page ? (unsigned long)page_address(page) : 0;
+}
+
+unsigned long get_zeroed_page(gfp_t gfp)
+{
+	return __get_free_pages(gfp | __GFP_ZERO, 0);
+}
+
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		if (pages[i])
+			continue;
+		pages[i] = alloc_pages(gfp, 0);
+		if (!pages[i])
+			break;
+	}
+	return i;
+}
+
+void split_page(struct page *page, unsigned int order)
+{
+	const u32 zone_bits = page->flags & PAGE_FLAGS_ZONE;
+	unsigned long i;
+
+	if (!order)
+		return;
+	if (WARN_ON_ONCE(page->flags & (1U << PG_head | 1U << PG_tail)) ||
+	    WARN_ON_ONCE(!(page->flags & 1U << PG_run) ||
+			 page[1].private != order))
+		return;
+	WRITE_ONCE(page->flags, page->flags & ~(1U << PG_run));
+	for (i = 1; i < 1UL << order; i++)
+		prep_frame(page + i, zone_bits);
+}
+
+void *alloc_pages_exact(size_t size_bytes, gfp_t gfp)
+{
+	unsigned long nr = DIV_ROUND_UP(size_bytes, PAGE_SIZE), i;
+	unsigned int order = nr ? (unsigned int)fls_long(nr - 1) : 0;
+	struct page *page;
+
+	if (WARN_ON_ONCE(gfp & __GFP_COMP))
+		gfp &= ~__GFP_COMP;
+	page = nr ? alloc_pages(gfp & ~__GFP_HIGHMEM, order) : NULL;
+	if (!page)
+		return NULL;
+	split_page(page, order);
+	for (i = nr; i < 1UL << order; i++)
+		__free_page(page + i);
+	return page_address(page);
+}
+
+void free_pages_exact(void *addr, size_t size_bytes)
+{
+	unsigned long nr = DIV_ROUND_UP(size_bytes, PAGE_SIZE), i;
+	struct page *page = virt_to_page(addr);
+
+	for (i = 0; i < nr; i++)
+		__free_page(page + i);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_free.c - gives frames back, and does not believe everything.
+ *
+ * 1. Fast path.  The last reference of a single frame puts it on this
+ *    processor's hot stack: free_hot().
+ * 2. A free is bad when the frame is outside of memory, reserved, already
+ *    free (_refcount 0), still known to another owner (a flag of
+ *    PAGE_FLAGS_CHECK_AT_FREE, a mapping) or part of a run of another order.
+ *    It is reported with the descriptor, and the frames are leaked: they keep
+ *    a reference that nobody has.
+ * 3. Runs.  A compound page's head and a run's second descriptor tell the
+ *    order, so dropping the last reference by put_page() frees all of it.
+ * 4. Locking.  Any context.  When the list is busy, the frame goes to the
+ *    buddy system at once (pcp.c, 3).
+ */
+#include "mm/page/zone.h"
+
+#include <quire/printk.h>
+#include <quire/vmstat.h>
+
+/* pageblock_flags of a block whose frames may go to the per-CPU lists. */
+#define BLOCK_ORDINARY (PAGEBLOCK_PRESENT | PAGEBLOCK_INIT)
+
+/* What is wrong with a descriptor that comes back, or NULL. */
+static const char *free_is_bad(const struct page *page, u32 run_flags)
+{
+	u32 flags = READ_ONCE(page->flags);
+
+	if (flags & (1U << PG_buddy | 1U << PG_pcp))
+		return "is free already";
+	if (flags & 1U << PG_reserved)
+		return "is reserved";
+	if (flags & PAGE_FLAGS_CHECK_AT_FREE)
+		return "still has an owner's flags";
+	if ((flags & PAGE_FLAGS_RUN) != run_flags)
+		return "is freed with the wrong order";
+	if (READ_ONCE(page->_mapcount) != -1)
+		return "is still mapped";
+	if (!zone_table[flags >> PAGEFLAGS_ZONE_SHIFT])
+		return "has a descriptor of no zone";
+	return NULL;
+}
+
+static void free_to_zone(struct page *page, unsigned int order)
+{
+	struct zone *zone = page_zone(page);
+	unsigned long flags;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	WRITE_ONCE(page->flags, zone->page_flags);
+	buddy_free(zone, page_to_pfn(page), order);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	count_vm_events(VMEV_pgfree, 1UL << order);
+}
+
+/* The frame stays in use for ever. */
+static void leak(struct page *page, const char *why)
+{
+	bad_page(page, why);
+	WRITE_ONCE(page->_refcount, 1);
+}
+
+/* One frame, its last reference gone, that free_hot() refused. */
+static noinline void free_single(struct page *page)
+{
+	const char *why = free_is_bad(page, 0);
+
+	if (why)
+		leak(page, why);
+	else
+		free_to_zone(page, 0);
+}
+
+static __always_inline void free_hot(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int mt = READ_ONCE(pageblock_flags[pfn >> PAGEBLOCK_ORDER]) -
+			  BLOCK_ORDINARY;
+	u32 flags = READ_ONCE(page->flags), nr;
+	struct pcp *pcp;
+
+	if (unlikely(flags & PAGE_FLAGS_CHECK_AT_FREE ||
+		     READ_ONCE(page->_mapcount) != -1 ||
+		     mt >= MIGRATE_PCPTYPES))
+		return free_single(page);
+	flags &= PAGE_FLAGS_ZONE;
+	pcp = this_cpu_ptr(&page_cpu)->of_zone[flags >> PAGEFLAGS_ZONE_SHIFT];
+	if (unlikely(!raw_spin_trylock(&pcp->lock.locked)))
+		return free_single(page);
+	WRITE_ONCE(page->flags, flags | 1U << PG_pcp);
+	page->link.next = pcp->hot[mt].first;
+	nr = pcp->hot[mt].nr + 1;
+	pcp_stack_set(&pcp->hot[mt], (u32)pfn, nr);
+	if (unlikely(nr >= pcp->batch))
+		pcp_overflow(pcp, mt);
+	raw_spin_unlock(&pcp->lock.locked);
+	count_vm_event(VMEV_pgfree);
+}
+
+/* The other frames of a run must be clean, and become so. */
+static const char *check_run(struct page *page, unsigned int order,
+			     u32 tail_flags)
+{
+	const u32 zone_bits = page->flags & PAGE_FLAGS_ZONE;
+	unsigned long i;
+
+	for (i = 1; i < 1UL << order; i++) {
+		const char *why = free_is_bad(page + i, tail_flags);
+
+		if (why)
+			return why;
+		if (READ_ONCE(page[i]._refcount))
+			return "has a frame in use";
+	}
+	for (i = 1; i < 1UL << order; i++)
+		WRITE_ONCE(page[i].flags, zone_bits);
+	return NULL;
+}
+
+/* The last reference of a run is gone; order -1: as the run says. */
+static noinline void free_run(struct page *page, int order)
+{
+	u32 kind = READ_ONCE(page->flags) & PAGE_FLAGS_RUN;
+	bool compound = kind == 1U << PG_head;
+	unsigned int is = compound ? page->private : 0;
+	const char *why = free_is_bad(page, kind);
+
+	if (kind == 1U << PG_run)
+		is = page[1].private;
+	if (!why && (kind == 1U << PG_tail || is > MAX_ORDER ||
+		     (order >= 0 && (unsigned int)order != is)))
+		why = "is freed with the wrong order";
+	if (!why)
+		why = check_run(page, is, compound ? 1U << PG_tail : 0);
+	if (why)
+		leak(page, why);
+	else
+		free_to_zone(page, is);
+}
+
+/* Drop a reference: was it the last?  A bad free is reported, not counted. */
+static __always_inline bool put_page_testzero(struct page *page)
+{
+	if (unlikely(!READ_ONCE(page->_refcount))) {
+		bad_page(page, "is free already");
+		return false;
+	}
+	return __atomic_fetch_sub(&page->_refcount, 1, __ATOMIC_ACQ_REL) == 1;
+}
+
+static noinline void free_invalid(struct page *page)
+{
+	bad_page(page, "has no descriptor");
+}
+
+void __free_pages(struct page *page, unsigned int order)
+{
+	if (unlikely(!pfn_valid(page_to_pfn(page))))
+		return free_invalid(page);
+	if (!put_page_testzero(page))
+		return;
+	if (likely(!order && !(READ_ONCE(page->flags) & PAGE_FLAGS_RUN)))
+		free_hot(page);
+	else
+		free_run(page, (int)order);
+}
+
+static struct page *compound_head(struct page *page)
+{
+	if (unlikely(READ_ONCE(page->flags) & 1U << PG_tail))
+		return pfn_to_page(page->compound_head);
+	return page;
+}
+
+void put_page(struct page *page)
+{
+	page = compound_head(page);
+	if (!put_page_testzero(page))
+		return;
+	if (likely(!(READ_ONCE(page->flags) & PAGE_FLAGS_RUN)))
+		free_hot(page);
+	else
+		free_run(page, -1);
+}
+
+void free_pages(unsigned long addr, unsigned int order)
+{
+	if (addr)
+		__free_pages(virt_to_page((void *)addr), order);
+}
+
+void free_pages_bulk(struct page **pages, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		__free_pages(pages[i], 0);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zone.c - cuts the machine's memory into nodes and zones, and says how empty
+ * a zone may become.
+ *
+ * 1. Zones.  DMA below 16 MiB, DMA32 below 4 GiB, NORMAL above; HIGHMEM where
+ *    the port says that frames have no kernel mapping.  A request names the
+ *    highest zone it can use and falls back downwards, and to other nodes by
+ *    distance (zonelist).
+ *    Zones and nodes are unions of whole pageblocks: a pageblock that two
+ *    nodes share belongs to the node of its first frame of RAM.
+ * 2. Watermarks (Linux's Documentation/admin-guide/sysctl/vm.rst).
+ *	min_free_kbytes = sqrt(16 x lowmem KiB), within 128 .. 262144
+ *	min  = the zone's share of it, by managed pages
+ *	low  = min + max(min / 4, managed x watermark_scale_factor / 10000)
+ *	high = low + the same
+ *    HIGHMEM gets min = managed / 1024 within 32 .. 128 instead.
+ * 3. lowmem_reserve.  A request that could have used a higher zone must leave
+ *    managed(higher zones) / lowmem_reserve_ratio frames in this one, so that
+ *    those who need low memory find some.
+ * 4. Who may go how deep below min: __GFP_HIGH half of it, one that cannot
+ *    wait a quarter of the rest more, __GFP_MEMALLOC all.
+ * 5. Locking.  All is written at start or when memory comes; readers take
+ *    single words without locks.
+ */
+#include "mm/page/zone.h"
+#include "mm/page/memblock.h"
+#include "mm/page/page.h"
+
+#include <quire/printk.h>
+#include <quire/string.h>
+
+#define DMA_END_PFN	      (0x1000000UL >> PAGE_SHIFT)
+#define DMA32_END_PFN	      (0x100000000UL >> PAGE_SHIFT)
+
+#define MIN_FREE_KBYTES_LEAST 128UL
+#define MIN_FREE_KBYTES_MOST  262144UL
+/* Fractions of 10,000. */
+#define WATERMARK_SCALE_FACTOR 10UL
+#define HIGHMEM_MIN_LEAST      32UL
+#define HIGHMEM_MIN_MOST       128UL
+
+/* Linux's defaults of vm.lowmem_reserve_ratio; 0: reserve nothing. */
+static const unsigned long lowmem_reserve_ratio[MAX_NR_ZONES] = {
+	[ZONE_DMA] = 256,
+	[ZONE_DMA32] = 256,
+	[ZONE_NORMAL] = 32,
+};
+
+static const char *const zone_names[MAX_NR_ZONES] = {"DMA", "DMA32", "Normal",
+						     "HighMem", "Movable"};
+
+struct pglist_data *node_data[MAX_NUMNODES];
+struct zone *zone_table[ZONE_SLOTS];
+int nr_node_ids;
+unsigned long min_free_kbytes;
+unsigned long totalreserve_pages;
+
+static unsigned long highmem_start_pfn = ~0UL;
+
+struct zone *page_zone(const struct page *page)
+{
+	return zone_table[READ_ONCE(page->flags) >> PAGEFLAGS_ZONE_SHIFT];
+}
+
+struct zone *next_zone(struct zone *zone)
+{
+	unsigned int i = 0;
+
+	if (zone)
+		i = (zone->page_flags >> PAGEFLAGS_ZONE_SHIFT) + 1;
+	for (; i < ZONE_SLOTS; i++)
+		if (zone_table[i])
+			return zone_table[i];
+	return NULL;
+}
+
+enum zone_type gfp_zone(gfp_t gfp)
+{
+	if (gfp & __GFP_DMA)
+		return ZONE_DMA;
+	if (gfp & __GFP_DMA32)
+		return ZONE_DMA32;
+	/*
+	 * Clearing needs a kernel address, and there is no temporary mapping
+	 * of frames: cleared frames never come from HIGHMEM.
+	 */
+	if (!(gfp & __GFP_HIGHMEM) || gfp & __GFP_ZERO)
+		return ZONE_NORMAL;
+	return gfp & __GFP_MOVABLE ? ZONE_MOVABLE : ZONE_HIGHMEM;
+}
+
+static enum zone_type pfn_zone_type(unsigned long pfn)
+{
+	if (pfn >= highmem_start_pfn)
+		return ZONE_HIGHMEM;
+	if (pfn < DMA_END_PFN)
+		return ZONE_DMA;
+	return pfn < DMA32_END_PFN ? ZONE_DMA32 : ZONE_NORMAL;
+}
+
+struct zone *zone_of_block(unsigned long block)
+{
+	const struct memblock_list *mem = &memblock.memory;
+	unsigned long pfn = block << PAGEBLOCK_ORDER;
+	unsigned int i = 0;
+
+	while (mem->ranges[i].end >> PAGE_SHIFT <= pfn)
+		i++;
+	return &NODE_DATA(mem->ranges[i].nid)->node_zones[pfn_zone_type(pfn)];
+}
+
+static void span(unsigned long *start, unsigned long *spanned,
+		 unsigned long first, unsigned long end)
+{
+	unsigned long old_end = *start + *spanned;
+
+	if (!*spanned)
+		*start = old_end = first;
+	*start = min(*start, first);
+	*spanned = max(old_end, end) - *start;
+}
+
+/* Count [pfn, end), one range of RAM, block by block. */
+static void count_range(unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		struct zone *zone = zone_of_block(pfn >> PAGEBLOCK_ORDER);
+		struct pglist_data *pgdat = zone->zone_pgdat;
+		unsigned long next =
+			min(end, ALIGN(pfn + 1, PAGEBLOCK_NR_PAGES));
+
+		zone->present_pages += next - pfn;
+		pgdat->node_present_pages += next - pfn;
+		span(&zone->zone_start_pfn, &zone->spanned_pages, pfn, next);
+		span(&pgdat->node_start_pfn, &pgdat->node_spanned_pages, pfn,
+		     next);
+		pfn = next;
+	}
+}
+
+static void init_node(int nid)
+{
+	struct pglist_data *pgdat = memblock_alloc(sizeof(*pgdat), 64);
+	unsigned int i;
+
+	pgdat->node_id = nid;
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &pgdat->node_zones[i];
+
+		spin_lock_init(&zone->lock, LOCK_RANK_ZONE);
+		zone->name = zone_names[i];
+		zone->idx = i;
+		zone->zone_pgdat = pgdat;
+		zone->page_flags = (u32)nid << PAGEFLAGS_NODE_SHIFT |
+				   i << PAGEFLAGS_ZONE_SHIFT;
+		buddy_init_zone(zone);
+	}
+	node_data[nid] = pgdat;
+}
+
+static unsigned int distance(const struct mm_boot *boot, int from, int to)
+{
+	if (boot->distances)
+		return boot->distances[(unsigned int)from * boot->nr_nodes +
+				       (unsigned int)to];
+	return from == to ? 10 : 20;
+}
+
+/* Nodes by distance, then by number; each node's zones downwards. */
+static void build_zonelist(const struct mm_boot *boot,
+			   struct pglist_data *pgdat)
+{
+	bool used[MAX_NUMNODES] = {false};
+	struct zone **z = pgdat->zonelist;
+	int round, nid, i;
+
+	for (round = 0; round < nr_node_ids; round++) {
+		int best = NUMA_NO_NODE;
+
+		for (nid = 0; nid < nr_node_ids; nid++)
+			if (!used[nid] &&
+			    (best < 0 ||
+			     distance(boot, pgdat->node_id, nid) <
+				     distance(boot, pgdat->node_id, best)))
+				best = nid;
+		used[best] = true;
+		for (i = MAX_NR_ZONES - 1; i >= 0; i--)
+			if (zone_populated(&NODE_DATA(best)->node_zones[i]))
+				*z++ = &NODE_DATA(best)->node_zones[i];
+	}
+	*z = NULL;
+}
+
+void zones_init(const struct mm_boot *boot)
+{
+	const struct memblock_list *mem = &memblock.memory;
+	unsigned int i;
+	int nid, k;
+
+	if (!boot->nr_nodes || boot->nr_nodes > MAX_NUMNODES)
+		panic("zones: %u nodes, at most %u are possible",
+		      boot->nr_nodes, MAX_NUMNODES);
+	nr_node_ids = (int)boot->nr_nodes;
+	if (boot->has_highmem)
+		highmem_start_pfn = ALIGN_DOWN(
+			boot->highmem_start >> PAGE_SHIFT, 1UL << MAX_ORDER);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		init_node(nid);
+	for (i = 0; i < mem->nr; i++) {
+		if (mem->ranges[i].nid < 0 || mem->ranges[i].nid >= nr_node_ids)
+			panic("zones: memory of node %d, there are %d",
+			      mem->ranges[i].nid, nr_node_ids);
+		count_range(mem->ranges[i].start >> PAGE_SHIFT,
+			    mem->ranges[i].end >> PAGE_SHIFT);
+	}
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		for (k = 0; k < MAX_NR_ZONES; k++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[k];
+
+			if (zone_populated(zone))
+				zone_table[zone->page_flags >>
+					   PAGEFLAGS_ZONE_SHIFT] = zone;
+		}
+	}
+	for (nid = 0; nid < nr_node_ids; nid++)
+		build_zonelist(boot, NODE_DATA(nid));
+}
+
+/* Frames moved to or from the buddy system at a time. */
+static u32 zone_batch(const struct zone *zone)
+{
+	unsigned long batch = min(zone->present_pages >> 10, 256UL) / 4;
+
+	return max(batch, 8UL);
+}
+
+/* The first zone that a processor of this node tries. */
+static struct zone *preferred_zone(int nid, gfp_t gfp)
+{
+	struct zone **z = NODE_DATA(nid)->zonelist;
+
+	while (*z && (*z)->idx > gfp_zone(gfp))
+		z++;
+	return *z;
+}
+
+void pagesets_init(void)
+{
+	struct zone *zone;
+	unsigned int cpu;
+	gfp_t gfp;
+
+	for_each_zone(zone) {
+		zone->pageset = memblock_alloc(nr_cpu_ids * sizeof(struct pcp),
+					       sizeof(struct pcp));
+		for_each_possible_cpu(cpu) {
+			struct page_cpu *pc = per_cpu_ptr(&page_cpu, cpu);
+
+			pcp_init(&zone->pageset[cpu], zone, zone_batch(zone));
+			pc->of_zone[zone->page_flags >> PAGEFLAGS_ZONE_SHIFT] =
+				&zone->pageset[cpu];
+		}
+	}
+	/* Every processor is on node 0 until the map says which is where. */
+	for (gfp = 0; gfp <= GFP_ZONEMASK; gfp++) {
+		zone = preferred_zone(0, gfp);
+		if (!zone)
+			continue;
+		for_each_possible_cpu(cpu)
+			per_cpu_ptr(&page_cpu, cpu)->of_gfp[gfp] =
+				&zone->pageset[cpu];
+	}
+}
+
+static unsigned long int_sqrt(unsigned long x)
+{
+	unsigned long root = 0, bit = 1UL << 62;
+
+	while (bit > x)
+		bit >>= 2;
+	for (; bit; bit >>= 2) {
+		if (x >= root + bit) {
+			x -= root + bit;
+			root = (root >> 1) + bit;
+		} else {
+			root >>= 1;
+		}
+	}
+	return root;
+}
+
+static void set_wmarks(struct zone *zone, unsigned long lowmem_pages)
+{
+	unsigned long managed = zone->managed_pages, min_pages, step;
+
+	if (zone->idx == ZONE_HIGHMEM || zone->idx == ZONE_MOVABLE)
+		min_pages = max(HIGHMEM_MIN_LEAST,
+				min(managed / 1024, HIGHMEM_MIN_MOST));
+	else
+		min_pages = (min_free_kbytes >> (PAGE_SHIFT - 10)) * managed /
+			    max(lowmem_pages, 1UL);
+	step = max(min_pages / 4, managed * WATERMARK_SCALE_FACTOR / 10000);
+	WRITE_ONCE(zone->watermark[WMARK_MIN], min_pages);
+	WRITE_ONCE(zone->watermark[WMARK_LOW], min_pages + step);
+	WRITE_ONCE(zone->watermark[WMARK_HIGH], min_pages + 2 * step);
+}
+
+/* Returns the largest reserve: what no ordinary request gets. */
+static unsigned long set_lowmem_reserve(struct zone *zone)
+{
+	unsigned long above = 0, most = 0, reserve = 0;
+	unsigned int k;
+
+	for (k = (unsigned int)zone->idx + 1; k < MAX_NR_ZONES; k++) {
+		above += zone->zone_pgdat->node_zones[k].managed_pages;
+		if (lowmem_reserve_ratio[zone->idx])
+			reserve = above / lowmem_reserve_ratio[zone->idx];
+		WRITE_ONCE(zone->lowmem_reserve[k], reserve);
+		most = max(most, reserve);
+	}
+	return most;
+}
+
+void setup_per_zone_wmarks(void)
+{
+	unsigned long lowmem_pages = 0, total = 0;
+	struct zone *zone;
+
+	for_each_zone(zone)
+		if (zone->idx != ZONE_HIGHMEM && zone->idx != ZONE_MOVABLE)
+			lowmem_pages += zone->managed_pages;
+	min_free_kbytes = int_sqrt((lowmem_pages << (PAGE_SHIFT - 10)) * 16);
+	min_free_kbytes = max(MIN_FREE_KBYTES_LEAST,
+			      min(min_free_kbytes, MIN_FREE_KBYTES_MOST));
+	for_each_zone(zone) {
+		set_wmarks(zone, lowmem_pages);
+		total += min(zone->managed_pages,
+			     set_lowmem_reserve(zone) +
+				     zone->watermark[WMARK_HIGH]);
+	}
+	WRITE_ONCE(totalreserve_pages, total);
+}
+
+/*
+ * Would a request of this order leave the zone above its mark?  The counts
+ * are read without the lock; the answer is a good guess, and asked again by
+ * whoever acts on it under the lock.
+ */
+bool zone_watermark_ok(const struct zone *zone, unsigned int order,
+		       enum zone_type highest, unsigned int alloc_flags)
+{
+	unsigned long free = READ_ONCE(zone->free_pages);
+	unsigned long want = 1UL << order, mark;
+	unsigned int mt;
+
+	if (alloc_flags & ALLOC_NO_WATERMARKS)
+		return free >= want;
+	mark = READ_ONCE(zone->watermark[alloc_flags & ALLOC_WMARK_MASK]);
+	if (alloc_flags & ALLOC_HIGH)
+		mark -= mark / 2;
+	if (alloc_flags & ALLOC_NON_BLOCK)
+		mark -= mark / 4;
+	mark += READ_ONCE(zone->lowmem_reserve[highest]);
+	if (free < mark + want)
+		return false;
+	if (!order)
+		return true;
+	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
+		if (READ_ONCE(zone->avail[mt]) >> order)
+			return true;
+	return false;
+}
+
+void zone_validate(struct zone *zone)
+{
+	unsigned long flags;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		pcp_validate(&zone->pageset[cpu]);
+	spin_lock_irqsave(&zone->lock, flags);
+	BUG_ON(zone->managed_pages > zone->present_pages);
+	BUG_ON(zone->present_pages > zone->spanned_pages);
+	BUG_ON(zone->free_pages > zone->managed_pages);
+	buddy_validate(zone);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
