@@ -12,6 +12,7 @@
 #if CONFIG_FAULT_INJECTION
 static struct {
 	u64 left; /* opportunities up to the failure; 0: none */
+	u32 paused;
 	bool injected;
 } __cacheline_aligned failure_state[NR_CPUS];
 
@@ -19,7 +20,8 @@ bool should_fail(void)
 {
 	unsigned int cpu = smp_processor_id();
 
-	if (likely(!failure_state[cpu].left) || --failure_state[cpu].left)
+	if (likely(!failure_state[cpu].left) || failure_state[cpu].paused ||
+	    --failure_state[cpu].left)
 		return false;
 	failure_state[cpu].injected = true;
 	return true;
@@ -36,5 +38,15 @@ void failure_arm(u64 n)
 bool failure_was_injected(void)
 {
 	return failure_state[smp_processor_id()].injected;
+}
+
+void failure_pause(void)
+{
+	failure_state[smp_processor_id()].paused++;
+}
+
+void failure_resume(void)
+{
+	failure_state[smp_processor_id()].paused--;
 }
 #endif

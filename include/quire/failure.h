@@ -17,7 +17,19 @@ bool should_fail(void);
 void failure_arm(u64 n);
 /* Did the armed failure happen since failure_arm()? */
 bool failure_was_injected(void);
+/*
+ * Between these, on this CPU, nothing counts and nothing fails: for attempts
+ * whose failure the caller makes good itself.  They nest.
+ */
+void failure_pause(void);
+void failure_resume(void);
 #else
+static inline void failure_pause(void)
+{
+}
+static inline void failure_resume(void)
+{
+}
 static inline bool should_fail(void)
 {
 	return false;

@@ -28,7 +28,16 @@ typedef u32 slab_flags_t;
 #define ZERO_SIZE_PTR		((void *)16)
 #define ZERO_OR_NULL_PTR(p)	((uintptr_t)(p) <= (uintptr_t)ZERO_SIZE_PTR)
 
+#define NUMA_NO_NODE		(-1)
+
+/*
+ * kmalloc's sizes: kmalloc_info[] has an entry for each index up to
+ * KMALLOC_SHIFT_HIGH; those up to KMALLOC_MAX_CACHE_SIZE have a cache, larger
+ * requests get frames of their own, up to KMALLOC_MAX_SIZE.
+ */
 #define KMALLOC_SHIFT_HIGH	26
+#define KMALLOC_SHIFT_CACHE	13
+#define KMALLOC_MAX_CACHE_SIZE	(1UL << KMALLOC_SHIFT_CACHE)
 #define KMALLOC_MAX_SIZE	(1UL << (MAX_ORDER + 12))
 #define ARCH_KMALLOC_MINALIGN	8
 
@@ -39,6 +48,28 @@ enum kmalloc_cache_type {
 	NR_KMALLOC_TYPES
 };
 
+extern struct kmem_cache *
+	kmalloc_caches[NR_KMALLOC_TYPES][KMALLOC_SHIFT_CACHE + 1];
+
+static __always_inline enum kmalloc_cache_type kmalloc_type(gfp_t gfp)
+{
+	if (likely(!(gfp & (__GFP_DMA | __GFP_RECLAIMABLE))))
+		return KMALLOC_NORMAL;
+	return gfp & __GFP_DMA ? KMALLOC_DMA : KMALLOC_RECLAIM;
+}
+
+/* The index of a constant size: folded by the compiler. */
+static __always_inline unsigned int kmalloc_index(size_t size)
+{
+	if (size <= 8)
+		return 3;
+	if (size > 64 && size <= 96)
+		return 1;
+	if (size > 128 && size <= 192)
+		return 2;
+	return (unsigned int)fls_long(size - 1);
+}
+
 /*
  * kmem_cache_create - a cache of objects of size bytes.
  * ctor runs once on each object when its slab is made; objects must come
@@ -48,6 +79,7 @@ enum kmalloc_cache_type {
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
 				     void (*ctor)(void *));
+/* By its name and type: KMEM_CACHE(mm_struct, SLAB_HWCACHE_ALIGN). */
 #define KMEM_CACHE(s, flags) \
 	kmem_cache_create(#s, sizeof(struct s), __alignof__(struct s), \
 			  (flags), NULL)
@@ -55,7 +87,10 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 void kmem_cache_destroy(struct kmem_cache *s);
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp);
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid);
-void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t gfp);
+static inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t gfp)
+{
+	return kmem_cache_alloc(s, gfp | __GFP_ZERO);
+}
 void kmem_cache_free(struct kmem_cache *s, void *obj);
 /* All or nothing: nr, or 0. */
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
@@ -66,11 +101,47 @@ int kmem_cache_shrink(struct kmem_cache *s);
 unsigned int kmem_cache_size(const struct kmem_cache *s);
 const char *kmem_cache_name(const struct kmem_cache *s);
 
-void *kmalloc(size_t size, gfp_t gfp);
+/*
+ * kmalloc - size bytes, aligned to 8 and, when a power of two, to the size.
+ * Context: as gfp says.  Result: the caller's, freed with kfree();
+ * ZERO_SIZE_PTR for 0; NULL: no memory, or above KMALLOC_MAX_SIZE.
+ */
+void *__kmalloc(size_t size, gfp_t gfp);	/* size not constant */
+void *kmalloc_large(size_t size, gfp_t gfp);	/* frames of its own */
 void *kmalloc_node(size_t size, gfp_t gfp, int nid);
-void *kzalloc(size_t size, gfp_t gfp);
-void *kmalloc_array(size_t n, size_t size, gfp_t gfp);
-void *kcalloc(size_t n, size_t size, gfp_t gfp);
+
+static __always_inline void *kmalloc(size_t size, gfp_t gfp)
+{
+	if (__builtin_constant_p(size) && size) {
+		if (size > KMALLOC_MAX_CACHE_SIZE)
+			return kmalloc_large(size, gfp);
+		return kmem_cache_alloc(
+			kmalloc_caches[kmalloc_type(gfp)][kmalloc_index(size)],
+			gfp);
+	}
+	return __kmalloc(size, gfp);
+}
+
+static __always_inline void *kzalloc(size_t size, gfp_t gfp)
+{
+	return kmalloc(size, gfp | __GFP_ZERO);
+}
+
+/* NULL when n * size overflows. */
+static inline void *kmalloc_array(size_t n, size_t size, gfp_t gfp)
+{
+	size_t bytes;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
+		return NULL;
+	return __kmalloc(bytes, gfp);
+}
+
+static inline void *kcalloc(size_t n, size_t size, gfp_t gfp)
+{
+	return kmalloc_array(n, size, gfp | __GFP_ZERO);
+}
+
 /* size 0 frees and gives ZERO_SIZE_PTR; failure leaves the old block. */
 void *krealloc(const void *p, size_t new_size, gfp_t gfp) __must_check;
 void *kmemdup(const void *src, size_t len, gfp_t gfp);
@@ -80,6 +151,29 @@ char *kstrndup(const char *s, size_t max, gfp_t gfp);
 void kfree(const void *p);
 void kfree_sensitive(const void *p);	/* cleared first */
 size_t ksize(const void *p);		/* usable bytes */
+
+/* ---- the whole allocator ---- */
+
+/* Called once by mm_init(), after the page allocator. */
+void kmem_cache_init(void);
+/*
+ * Give back every empty slab of every cache, and what this processor keeps;
+ * the number of pages freed.  Task context.
+ */
+unsigned long kmem_cache_shrink_all(void);
+/* The same for all processors: the others must be outside the allocator. */
+unsigned long kmem_cache_drain_all(void);
+/* Objects that callers hold; exact while the others are outside. */
+unsigned long kmem_cache_in_use(struct kmem_cache *s);
+/*
+ * Leak check.  The baseline notes what is in use now, in each cache; a report
+ * logs a line for every cache that has more than then, and yields the number
+ * of objects above it.  All processors quiet.
+ */
+void kmem_cache_leak_baseline(void);
+unsigned long kmem_cache_report_leaks(void);
+/* Panics with what is wrong in any cache. */
+void slab_validate(void);
 
 /* kmalloc when it fits, else vmalloc. */
 void *kvmalloc(size_t size, gfp_t gfp);

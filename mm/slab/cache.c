@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.c - makes, merges, shrinks and destroys caches.
+ *
+ * 1. Sizes.  Objects are rounded up to their alignment.  A slab has the
+ *    smallest order up to SLAB_MAX_ORDER that wastes at most an eighth of it,
+ *    or the least wasteful one: small slabs come cheaply, leave nothing behind
+ *    and are found even when memory is in pieces.
+ * 2. Merging.  A new cache whose objects would lie in its slabs exactly as in
+ *    an existing one's gets that one, with one more user.  Never with a
+ *    constructor, a debugging flag or SLAB_NO_MERGE.
+ * 3. A cache's own descriptor and its nodes come from the cache "kmem_cache",
+ *    whose descriptor is static, so that the first allocation has something
+ *    to come from.  Magazines come from "kmem_cache_cpu", which has none.
+ * 4. Locking.  slab_state.lock guards the list of caches and the user counts;
+ *    list locks nest inside.  A cache is destroyed by its last user, when
+ *    nobody can call it any more.
+ * 5. Failure.  kmem_cache_create() fails whole.  A cache destroyed with
+ *    objects in use is reported and leaked, and still works.
+ */
+#include <quire/failure.h>
+#include <quire/gfp.h>
+#include <quire/port.h>
+#include <quire/printk.h>
+#include <quire/string.h>
+#include <quire/xarray.h>
+
+#include "mm/slab/slab_internal.h"
+
+#define SLAB_MAX_ORDER 3
+#define CACHE_LINE     64
+#define WORD	       sizeof(unsigned long)
+
+/* A magazine holds at most this many bytes of objects. */
+#define MAGAZINE_BYTES 8192
+/* Empty slabs kept per node, by the memory they hold. */
+#define EMPTY_BYTES 16384
+
+#define SLAB_KNOWN_FLAGS                                          \
+	(SLAB_DEBUG_FLAGS | SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA | \
+	 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_ACCOUNT | SLAB_NO_MERGE)
+/* Caches with different ones of these never share. */
+#define SLAB_MERGE_SAME	 (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_ACCOUNT)
+#define SLAB_MERGE_NEVER (SLAB_DEBUG_FLAGS | SLAB_NO_MERGE)
+
+struct slab_state slab_state;
+
+/* The cache of caches, with room for cpu[] of the largest machine. */
+static union {
+	struct kmem_cache cache;
+	char room[sizeof(struct kmem_cache) +
+		  NR_CPUS * sizeof(struct kmem_cache_cpu *)];
+} boot_cache, boot_magazine_cache;
+static struct kmem_cache_node boot_nodes[2][MAX_NUMNODES];
+
+static size_t cpu_array_bytes(void)
+{
+	return nr_cpu_ids * sizeof(struct kmem_cache_cpu *);
+}
+
+/* ---- sizes ---- */
+
+static u32 effective_align(u32 object_size, u32 align, slab_flags_t flags)
+{
+	if (flags & SLAB_HWCACHE_ALIGN) {
+		u32 line = CACHE_LINE;
+
+		/* Several small objects may share a line, none crosses. */
+		while (object_size <= line / 2)
+			line /= 2;
+		align = max(align, line);
+	}
+	return (u32)ALIGN(max(align, (u32)WORD), (u32)WORD);
+}
+
+/* Fill in where the parts of an object lie (slab_debug.c has a drawing). */
+static void set_layout(struct kmem_cache *s)
+{
+	u32 size = (u32)ALIGN(s->object_size, (u32)WORD);
+
+	s->left_pad = 0;
+	s->word_offset = 0;
+	s->track_offset = 0;
+	if (s->flags & SLAB_RED_ZONE) {
+		s->left_pad = (u32)ALIGN((u32)WORD, s->align);
+		if (size == s->object_size)
+			size += WORD;
+	}
+	if (s->ctor || s->flags & SLAB_DEBUG_FLAGS) {
+		s->word_offset = size;
+		size += WORD;
+	}
+	if (s->flags & SLAB_STORE_USER) {
+		s->track_offset = size;
+		size += 2 * sizeof(struct slab_track);
+	}
+	s->size = (u32)ALIGN(size + s->left_pad, s->align);
+}
+
+static unsigned int slab_waste(u32 size, unsigned int order)
+{
+	return (unsigned int)((PAGE_SIZE << order) % size);
+}
+
+static void set_orders(struct kmem_cache *s)
+{
+	unsigned int order, best;
+
+	s->min_order = 0;
+	while (PAGE_SIZE << s->min_order < s->size)
+		s->min_order++;
+	best = s->min_order;
+	for (order = best; order <= SLAB_MAX_ORDER; order++) {
+		/* Compare waste / bytes without fractions. */
+		if (slab_waste(s->size, order) < slab_waste(s->size, best)
+							 << (order - best))
+			best = order;
+		if (slab_waste(s->size, order) * 8UL <= PAGE_SIZE << order)
+			break;
+	}
+	s->order = (u8)best;
+}
+
+static u32 magazine_capacity(const struct kmem_cache *s)
+{
+	if (s->flags & SLAB_DEBUG_FLAGS || s->size > MAGAZINE_BYTES / 2)
+		return 0;
+	return min(MAGAZINE_BYTES / s->size, (u32)MAGAZINE_MAX);
+}
+
+/* s->nodes is set; everything else is filled in here. */
+void slab_cache_setup(struct kmem_cache *s, const char *name,
+		      unsigned int object_size, unsigned int align,
+		      slab_flags_t flags, void (*ctor)(void *obj))
+{
+	struct kmem_cache_node *n;
+
+	s->cookie = port->random();
+	s->object_size = object_size;
+	s->flags = flags;
+	s->ctor = ctor;
+	s->align = effective_align(object_size, align, flags);
+	s->allocflags = flags & SLAB_CACHE_DMA ? __GFP_DMA : 0;
+	s->refcount = 1;
+	s->nr_reports = 0;
+	s->nr_contained = 0;
+	s->baseline = 0;
+	s->internal = false;
+	strscpy(s->name, name, sizeof(s->name));
+	set_layout(s);
+	set_orders(s);
+	/* Exact for offset * size < 2^44: a slab is at most 2^22 bytes. */
+	s->reciprocal = ((1UL << 44) + s->size - 1) / s->size;
+	s->capacity = magazine_capacity(s);
+	s->max_empty = (u8)max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
+		s->cpu[cpu] = &no_magazine;
+	for_each_node_of(s, n)
+	{
+		*n = (struct kmem_cache_node){0};
+		spin_lock_init(&n->list_lock, LOCK_RANK_SLAB_NODE);
+		page_list_init(&n->partial);
+		page_list_init(&n->full);
+		page_list_init(&n->empty);
+	}
+}
+
+static void list_cache(struct kmem_cache *s)
+{
+	spin_lock(&slab_state.lock);
+	list_add(&s->list, &slab_state.caches);
+	spin_unlock(&slab_state.lock);
+}
+
+/* ---- merging ---- */
+
+static bool can_share(const struct kmem_cache *s, u32 object_size, u32 align,
+		      slab_flags_t flags)
+{
+	u32 size = (u32)ALIGN(ALIGN(object_size, (u32)WORD), align);
+
+	if (s->internal || s->ctor || s->flags & SLAB_MERGE_NEVER)
+		return false;
+	if ((s->flags ^ flags) & SLAB_MERGE_SAME)
+		return false;
+	return s->size == size && IS_ALIGNED(s->size, align) &&
+	       s->align >= align;
+}
+
+/* An existing cache that serves as well, with one more user; or NULL. */
+static struct kmem_cache *find_mergeable(u32 object_size, u32 align,
+					 slab_flags_t flags)
+{
+	struct kmem_cache *s, *found = NULL;
+
+	align = effective_align(object_size, align, flags);
+	spin_lock(&slab_state.lock);
+	list_for_each_entry(s, &slab_state.caches, list) {
+		if (can_share(s, object_size, align, flags)) {
+			s->refcount++;
+			/* What both may use must be cleared for both. */
+			s->object_size = max(s->object_size, object_size);
+			found = s;
+			break;
+		}
+	}
+	spin_unlock(&slab_state.lock);
+	return found;
+}
+
+/* ---- life ---- */
+
+static struct kmem_cache *try_create(const char *name, unsigned int size,
+				     unsigned int align, slab_flags_t flags,
+				     void (*ctor)(void *))
+{
+	struct kmem_cache *s;
+
+	if (!name || !size || size > KMALLOC_MAX_SIZE || align > PAGE_SIZE ||
+	    align & (align - 1) || WARN_ON_ONCE(flags & ~SLAB_KNOWN_FLAGS))
+		return NULL;
+	if (!ctor && !(flags & SLAB_MERGE_NEVER)) {
+		s = find_mergeable(size, align, flags);
+		if (s)
+			return s;
+	}
+	s = kmem_cache_alloc(slab_state.cache_cache, GFP_KERNEL);
+	if (!s)
+		return NULL;
+	s->nodes =
+		(struct kmem_cache_node *)((char *)s->cpu + cpu_array_bytes());
+	slab_cache_setup(s, name, size, align, flags, ctor);
+	if (s->min_order > MAX_ORDER) { /* with what debugging adds */
+		kmem_cache_free(slab_state.cache_cache, s);
+		return NULL;
+	}
+	list_cache(s);
+	return s;
+}
+
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
+				     unsigned int align, slab_flags_t flags,
+				     void (*ctor)(void *))
+{
+	struct kmem_cache *s = try_create(name, size, align, flags, ctor);
+
+	if (!s && flags & SLAB_PANIC)
+		panic("cannot make slab cache %s", name ? name : "(null)");
+	return s;
+}
+
+static unsigned long drain_all_cpus(struct kmem_cache *s)
+{
+	unsigned long nr = 0;
+
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
+		nr += slab_drain_magazine(s, cpu);
+	return nr;
+}
+
+static unsigned long nr_slabs(const struct kmem_cache *s)
+{
+	const struct kmem_cache_node *n;
+	unsigned long nr = 0;
+
+	for_each_node_of(s, n) nr += n->nr_slabs;
+	return nr;
+}
+
+void kmem_cache_destroy(struct kmem_cache *s)
+{
+	bool last;
+
+	if (!s)
+		return;
+	spin_lock(&slab_state.lock);
+	last = --s->refcount == 0;
+	spin_unlock(&slab_state.lock);
+	if (!last)
+		return;
+	drain_all_cpus(s);
+	slab_release_empty(s, 0);
+	if (nr_slabs(s)) {
+		printk("BUG %s: destroyed with %lu objects in use\n", s->name,
+		       kmem_cache_in_use(s));
+		return;
+	}
+	spin_lock(&slab_state.lock);
+	list_del(&s->list);
+	spin_unlock(&slab_state.lock);
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
+		if (s->cpu[cpu] != &no_magazine)
+			kmem_cache_free(slab_state.magazine_cache, s->cpu[cpu]);
+	kmem_cache_free(slab_state.cache_cache, s);
+}
+
+int kmem_cache_shrink(struct kmem_cache *s)
+{
+	const struct kmem_cache_node *n;
+	unsigned int nr_empty = 0;
+
+	slab_drain_magazine(s, smp_processor_id());
+	slab_release_empty(s, 0);
+	for_each_node_of(s, n) nr_empty += READ_ONCE(n->empty.nr);
+	return nr_empty != 0;
+}
+
+/*
+ * Caches stay on the list while this walks it: only the last user's destroy
+ * takes one off, and frames are freed under slab_state.lock, which is above
+ * the page allocator's locks.
+ */
+static unsigned long shrink_all(void (*drain)(struct kmem_cache *s))
+{
+	unsigned long nr_pages = 0;
+	struct kmem_cache *s;
+
+	spin_lock(&slab_state.lock);
+	list_for_each_entry(s, &slab_state.caches, list) {
+		drain(s);
+		nr_pages += slab_release_empty(s, 0);
+	}
+	spin_unlock(&slab_state.lock);
+	return nr_pages;
+}
+
+static void drain_local(struct kmem_cache *s)
+{
+	slab_drain_magazine(s, smp_processor_id());
+}
+
+unsigned long kmem_cache_shrink_all(void)
+{
+	return shrink_all(drain_local);
+}
+
+/* The magazines themselves go too. */
+static void drain_everywhere(struct kmem_cache *s)
+{
+	drain_all_cpus(s);
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		void *c = s->cpu[cpu];
+
+		if (c != &no_magazine) {
+			s->cpu[cpu] = &no_magazine;
+			kmem_cache_free(slab_state.magazine_cache, c);
+		}
+	}
+}
+
+unsigned long kmem_cache_drain_all(void)
+{
+	/* Newest first: the cache of magazines is emptied last but one. */
+	return shrink_all(drain_everywhere);
+}
+
+unsigned int kmem_cache_size(const struct kmem_cache *s)
+{
+	return s->object_size;
+}
+
+const char *kmem_cache_name(const struct kmem_cache *s)
+{
+	return s->name;
+}
+
+/* ---- start ---- */
+
+static struct kmem_cache *xa_node_cache;
+
+static void *alloc_xa_node(gfp_t gfp)
+{
+	return kmem_cache_alloc(xa_node_cache, gfp);
+}
+
+static void free_xa_node(void *node)
+{
+	kmem_cache_free(xa_node_cache, node);
+}
+
+void kmem_cache_init(void)
+{
+	struct kmem_cache *s = &boot_cache.cache;
+
+	spin_lock_init(&slab_state.lock, LOCK_RANK_SLAB_LIST);
+	INIT_LIST_HEAD(&slab_state.caches);
+
+	s->nodes = boot_nodes[0];
+	slab_cache_setup(s, "kmem_cache",
+			 sizeof(*s) + (unsigned int)cpu_array_bytes() +
+				 (unsigned int)nr_node_ids *
+					 sizeof(struct kmem_cache_node),
+			 CACHE_LINE, SLAB_NO_MERGE, NULL);
+	s->internal = true;
+	s->capacity = 0;
+	slab_state.cache_cache = s;
+	list_cache(s);
+
+	s = &boot_magazine_cache.cache;
+	s->nodes = boot_nodes[1];
+	slab_cache_setup(s, "kmem_cache_cpu",
+			 sizeof(struct kmem_cache_cpu) +
+				 MAGAZINE_MAX * sizeof(void *),
+			 CACHE_LINE, SLAB_NO_MERGE, NULL);
+	s->internal = true;
+	s->capacity = 0;
+	slab_state.magazine_cache = s;
+	list_cache(s);
+
+	kmalloc_init();
+	xa_node_cache =
+		kmem_cache_create("radix_tree_node", xa_node_size, 0,
+				  SLAB_PANIC | SLAB_RECLAIM_ACCOUNT, NULL);
+	xa_set_allocator(alloc_xa_node, free_xa_node);
+}

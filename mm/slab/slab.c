@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab.c - hands out and takes back objects: the paths every call goes.
+ *
+ * 1. Idea.  In front of the slabs (slabs.c) each processor keeps a magazine of
+ *    free objects for each cache it uses (Bonwick & Adams, USENIX 2001, cut
+ *    down to one magazine).  An allocation pops, a free pushes, whichever slab
+ *    or node the object is from; only every MAGAZINE_MAX / 2 calls is a list
+ *    lock taken, to fill or to flush half a magazine in one go.
+ *
+ *       caller <-> cpu[k].objs[] <-> partial, empty slabs <-> page allocator
+ *               no lock      half at a time, list_lock
+ *
+ * 2. Who may touch a magazine.  Its processor, in task context.  The kernel
+ *    does not preempt itself in kernel mode and interrupt handlers go to the
+ *    slabs directly, so the fast paths need neither locked instructions nor
+ *    interrupts off.  A magazine is made when a processor first frees or
+ *    allocates in the cache; before that cpu[k] is no_magazine, which is both
+ *    empty and full and so needs no test of its own.
+ * 3. Debugging caches, and objects too large to hoard, keep no_magazine for
+ *    ever: all their calls come through the slow paths, which check, and the
+ *    fast paths know nothing of them.
+ * 4. Double frees.  A free object carries its key in one word (slabs.c); an
+ *    allocation clears it.  A free that finds the key, up to the 16 link
+ *    bits, looks the object up before it believes its own suspicion.
+ * 5. Wrong pointers.  The descriptor of the object's frame says whose it is.
+ *    What is not an object, or another cache's, is reported and left alone:
+ *    leaking is the only safe thing to do with it.
+ * 6. Failure.  Only filling an empty magazine can fail.  Making a magazine may
+ *    fail too, which costs speed only.
+ */
+#include <quire/failure.h>
+#include <quire/gfp.h>
+#include <quire/printk.h>
+#include <quire/string.h>
+
+#include "mm/slab/slab_internal.h"
+
+#define CALLER __builtin_return_address(0)
+
+struct kmem_cache_cpu no_magazine;
+
+/* ---- slow paths: allocation ---- */
+
+/* One object straight from the slabs: any context, any cache. */
+void *slab_alloc_direct(struct kmem_cache *s, gfp_t gfp, int nid,
+			const void *caller)
+{
+	void *obj;
+
+	for (;;) {
+		if (!slab_take(s, gfp, nid, 1, &obj))
+			return NULL;
+		if (!(s->flags & SLAB_DEBUG_FLAGS) ||
+		    slab_debug_alloc(s, obj, caller))
+			break;
+		slab_contain(s, 1); /* damaged while free: stays out */
+	}
+	*slab_word(s, obj) = 0;
+	return obj;
+}
+
+static void *zeroed(const struct kmem_cache *s, void *obj)
+{
+	/* A constructed object is not its caller's to clear. */
+	if (WARN_ON_ONCE(s->ctor))
+		return obj;
+	return memset(obj, 0, s->object_size);
+}
+
+/* This processor's magazine, made if need be; no_magazine if it has none. */
+static struct kmem_cache_cpu *get_magazine(struct kmem_cache *s)
+{
+	struct kmem_cache_cpu **slot = &s->cpu[smp_processor_id()];
+	struct kmem_cache_cpu *c = *slot;
+
+	if (likely(c != &no_magazine) || !s->capacity)
+		return c;
+	failure_pause();
+	c = slab_alloc_direct(slab_state.magazine_cache, GFP_NOWAIT,
+			      NUMA_NO_NODE, CALLER);
+	failure_resume();
+	if (!c)
+		return &no_magazine;
+	c->avail = 0;
+	c->capacity = s->capacity;
+	smp_store_release(slot, c);
+	return c;
+}
+
+static noinline void *alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
+				 const void *caller)
+{
+	struct kmem_cache_cpu *c;
+	unsigned int got;
+	void *objs[MAGAZINE_MAX / 2];
+	void *obj;
+
+	if (!s->capacity || in_interrupt() || nid != NUMA_NO_NODE) {
+		obj = slab_alloc_direct(s, gfp, nid, caller);
+		goto out;
+	}
+	got = slab_take(s, gfp, nid, max(s->capacity / 2, 1U), objs);
+	if (!got)
+		return NULL;
+	/* Taking may have slept: only now is it known whose magazine to fill. */
+	obj = objs[--got];
+	c = get_magazine(s);
+	while (got && c->avail < c->capacity) {
+		WRITE_ONCE(c->objs[c->avail], objs[--got]);
+		WRITE_ONCE(c->avail, c->avail + 1);
+	}
+	if (got)
+		slab_give(s, got, objs);
+	*slab_word(s, obj) = 0;
+out:
+	return obj && gfp & __GFP_ZERO ? zeroed(s, obj) : obj;
+}
+
+/* ---- slow paths: free ---- */
+
+struct kmem_cache *slab_cache_of(const void *obj)
+{
+	unsigned long pfn = __pa(obj) >> PAGE_SHIFT;
+	struct page *page;
+
+	if (!pfn_valid(pfn))
+		return NULL;
+	page = pfn_to_page(pfn);
+	return PageSlab(page) ? page->slab_cache : NULL;
+}
+
+/* In some processor's magazine?  Exact for this one, a look for others. */
+static bool in_magazine(struct kmem_cache *s, const void *obj)
+{
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
+		unsigned int avail = READ_ONCE(c->avail);
+
+		for (unsigned int i = 0; i < avail; i++)
+			if (READ_ONCE(c->objs[i]) == obj)
+				return true;
+	}
+	return false;
+}
+
+/* All that can be known to be wrong with a free; NULL: nothing. */
+static const char *free_fault(struct kmem_cache *s, const void *obj)
+{
+	struct kmem_cache *owner = slab_cache_of(obj);
+	struct page *slab;
+
+	if (!owner)
+		return "free of what is no slab object";
+	if (owner != s)
+		return "free into the wrong cache";
+	slab = slab_head(virt_to_page(obj));
+	if (slab_index(s, slab, obj) == SLAB_NIL)
+		return "free of what is not an object's start";
+	if ((*slab_word(s, obj) ^ slab_key(s, obj)) < SLAB_KEY_SLACK &&
+	    (in_magazine(s, obj) || slab_obj_is_free(s, slab, obj)))
+		return "object is already free";
+	return NULL;
+}
+
+/* Make room for one more: the older half goes, the warmer stays. */
+static void flush_half(struct kmem_cache *s, struct kmem_cache_cpu *c)
+{
+	unsigned int nr = (c->avail + 1) / 2;
+	unsigned int keep = c->avail - nr;
+
+	slab_give(s, nr, c->objs);
+	for (unsigned int i = 0; i < keep; i++)
+		WRITE_ONCE(c->objs[i], c->objs[nr + i]);
+	WRITE_ONCE(c->avail, keep);
+}
+
+static noinline void free_slow(struct kmem_cache *s, void *obj,
+			       const void *caller)
+{
+	const char *fault = free_fault(s, obj);
+	struct kmem_cache_cpu *c;
+
+	if (unlikely(fault)) {
+		slab_report(s, obj, fault);
+		return;
+	}
+	if (s->flags & SLAB_DEBUG_FLAGS && !slab_debug_free(s, obj, caller)) {
+		slab_contain(s, 1);
+		return;
+	}
+	*slab_word(s, obj) = slab_key(s, obj);
+	if (in_interrupt()) {
+		slab_give(s, 1, &obj);
+		return;
+	}
+	c = get_magazine(s);
+	if (c->avail >= c->capacity) {
+		if (!c->capacity) {
+			slab_give(s, 1, &obj);
+			return;
+		}
+		flush_half(s, c);
+	}
+	WRITE_ONCE(c->objs[c->avail], obj);
+	WRITE_ONCE(c->avail, c->avail + 1);
+}
+
+/* Everything the processor keeps goes back; it must be this one, or idle. */
+unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu)
+{
+	struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
+	unsigned int nr = c->avail;
+
+	if (nr) {
+		slab_give(s, nr, c->objs);
+		WRITE_ONCE(c->avail, 0);
+	}
+	return nr;
+}
+
+/* ---- fast paths ---- */
+
+void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
+{
+	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
+	unsigned int avail = READ_ONCE(c->avail);
+	void *obj;
+
+	if (should_fail() && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	if (unlikely(!avail || in_interrupt()))
+		return alloc_slow(s, gfp, NUMA_NO_NODE, CALLER);
+	obj = READ_ONCE(c->objs[--avail]);
+	WRITE_ONCE(c->avail, avail);
+	*slab_word(s, obj) = 0;
+	if (unlikely(gfp & __GFP_ZERO))
+		return zeroed(s, obj);
+	return obj;
+}
+
+/* Too dear for every free; a flush sees the rest. */
+static __always_inline bool debug_is_object(const struct kmem_cache *s,
+					    const void *obj)
+{
+	return !CONFIG_DEBUG_MM ||
+	       slab_index(s, slab_head(virt_to_page(obj)), obj) != SLAB_NIL;
+}
+
+static __always_inline void free_fast(struct kmem_cache *s, void *obj,
+				      const void *caller)
+{
+	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
+	unsigned int avail = READ_ONCE(c->avail);
+	unsigned long key = slab_key(s, obj);
+	unsigned long *word = slab_word(s, obj);
+
+	if (unlikely((*word ^ key) < SLAB_KEY_SLACK || avail >= c->capacity ||
+		     in_interrupt() || !debug_is_object(s, obj))) {
+		free_slow(s, obj, caller);
+		return;
+	}
+	*word = key;
+	WRITE_ONCE(c->objs[avail], obj);
+	WRITE_ONCE(c->avail, avail + 1);
+}
+
+/* The frame's descriptor if there can be one at all. */
+static __always_inline struct page *frame_of(const void *obj)
+{
+	unsigned long pfn = __pa(obj) >> PAGE_SHIFT;
+
+	return likely(pfn < max_pfn) ? pfn_to_page(pfn) : NULL;
+}
+
+static noinline void bad_free(struct kmem_cache *s, const void *obj)
+{
+	slab_report(s, obj,
+		    slab_cache_of(obj) ? "free into the wrong cache"
+				       : "free of what is no slab object");
+}
+
+void kmem_cache_free(struct kmem_cache *s, void *obj)
+{
+	struct page *page = frame_of(obj);
+
+	if (unlikely(!page || page->slab_cache != s)) {
+		bad_free(s, obj);
+		return;
+	}
+	free_fast(s, obj, CALLER);
+}
+
+void kfree(const void *p)
+{
+	struct page *page;
+
+	if (unlikely(ZERO_OR_NULL_PTR(p)))
+		return;
+	page = frame_of(p);
+	if (likely(page && PageSlab(page)))
+		free_fast(page->slab_cache, (void *)(uintptr_t)p, CALLER);
+	else
+		kfree_large(p);
+}
+
+void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid)
+{
+	if (nid == NUMA_NO_NODE || nr_node_ids == 1)
+		return kmem_cache_alloc(s, gfp);
+	if (should_fail() && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	return alloc_slow(s, gfp, nid, CALLER);
+}
+
+/* ---- many at once ---- */
+
+int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
+			  void **objs)
+{
+	size_t done;
+
+	for (done = 0; done < nr; done++) {
+		objs[done] = kmem_cache_alloc(s, gfp);
+		if (unlikely(!objs[done])) {
+			kmem_cache_free_bulk(s, done, objs);
+			return 0;
+		}
+	}
+	return (int)nr;
+}
+
+void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **objs)
+{
+	while (nr--)
+		kmem_cache_free(s, objs[nr]);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab_internal.h - what the files of mm/slab share; slab.c has the theory.
+ */
+#ifndef MM_SLAB_INTERNAL_H
+#define MM_SLAB_INTERNAL_H
+
+#include <quire/list.h>
+#include <quire/mm_types.h>
+#include <quire/percpu.h>
+#include <quire/slab.h>
+#include <quire/spinlock.h>
+
+#include "mm/page/pagelist.h"
+#include "mm/page/zone.h"
+
+#define SLAB_DEBUG_FLAGS                                         \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | \
+	 SLAB_STORE_USER)
+
+/* An index that is no object; ends a slab's free list. */
+#define SLAB_NIL	 0xffffU
+#define SLAB_MAX_OBJECTS 0x7fffU
+
+/* A word of a free object differs from its key by less than this. */
+#define SLAB_KEY_SLACK 0x10000UL
+
+#define MAGAZINE_MAX   30
+#define SLAB_NAME_SIZE 32
+
+/*
+ * Free objects that one processor keeps.  Only that processor's task context
+ * uses it, so that it needs no guard; others may look (READ_ONCE) to count
+ * and to tell double frees.
+ */
+struct kmem_cache_cpu {
+	u32 avail; /* objs[0 .. avail-1] */
+	u32 capacity;
+	void *objs[];
+};
+
+/* One node's slabs; each is on the list that its counts say. */
+struct kmem_cache_node {
+	spinlock_t list_lock;
+	u32 nr_slabs;
+	u64 nr_objects; /* in all slabs */
+	u64 nr_out; /* not on a slab's free list */
+	struct page_list partial;
+	struct page_list full;
+	struct page_list empty;
+};
+
+struct kmem_cache {
+	/* The fast paths read these and cpu[]. */
+	unsigned long cookie; /* key of an object: cookie ^ its address */
+	u32 word_offset; /* of the word that marks a free object */
+	u32 object_size; /* bytes the caller may use */
+	u32 size; /* from object to object */
+	slab_flags_t flags;
+	u64 reciprocal; /* offset to index without division */
+	u32 left_pad; /* red zone before the object */
+	u32 track_offset; /* struct slab_track[2] of SLAB_STORE_USER */
+	u32 align;
+	u32 capacity; /* of its magazines; 0: none */
+	u8 order, min_order; /* preferred, and when memory is scarce */
+	u8 max_empty; /* slabs kept per node for the next burst */
+	bool internal; /* the allocator's own: not in leak reports */
+	u32 refcount; /* creators, under the cache list's lock */
+	u32 nr_reports; /* atomic */
+	u64 nr_contained; /* objects given up after errors; atomic */
+	u64 baseline;
+	gfp_t allocflags;
+	void (*ctor)(void *obj);
+	struct list_head list;
+	struct kmem_cache_node *nodes;
+	char name[SLAB_NAME_SIZE];
+	struct kmem_cache_cpu *cpu[]; /* per possible processor */
+};
+
+enum track_item { TRACK_ALLOC, TRACK_FREE };
+
+struct slab_track {
+	const void *caller;
+	u64 time_ns;
+	u32 cpu;
+};
+
+/* All caches, newest first. */
+struct slab_state {
+	spinlock_t lock; /* list, refcounts */
+	struct list_head caches;
+	struct kmem_cache *cache_cache;
+	struct kmem_cache *magazine_cache;
+	bool no_merge;
+};
+extern struct slab_state slab_state;
+extern struct kmem_cache_cpu no_magazine;
+
+#define for_each_node_of(s, n) \
+	for ((n) = (s)->nodes; (n) < (s)->nodes + nr_node_ids; (n)++)
+
+static inline unsigned long slab_key(const struct kmem_cache *s,
+				     const void *obj)
+{
+	return s->cookie ^ (uintptr_t)obj;
+}
+
+static inline unsigned long *slab_word(const struct kmem_cache *s,
+				       const void *obj)
+{
+	return (unsigned long *)((uintptr_t)obj + s->word_offset);
+}
+
+/*
+ * A slab is 2^order frames; every frame's descriptor has PG_slab and
+ * slab_cache.  The first one's also has
+ *
+ *	slab_counts	31..16 objects out, 15..0 first free or SLAB_NIL
+ *	private		23..16 order, 15..0 objects
+ *
+ * and the others' slab_counts is SLAB_NIL << 16 | distance to the first.
+ */
+static inline struct page *slab_head(struct page *page)
+{
+	u32 counts = READ_ONCE(page->slab_counts);
+
+	return counts >> 16 == SLAB_NIL ? page - (counts & 0xffff) : page;
+}
+
+static inline unsigned int slab_out(const struct page *slab)
+{
+	return READ_ONCE(slab->slab_counts) >> 16;
+}
+
+static inline unsigned int slab_first_free(const struct page *slab)
+{
+	return READ_ONCE(slab->slab_counts) & 0xffff;
+}
+
+static inline void slab_set_counts(struct page *slab, unsigned int out,
+				   unsigned int first_free)
+{
+	WRITE_ONCE(slab->slab_counts, out << 16 | first_free);
+}
+
+static inline unsigned int slab_objects(const struct page *slab)
+{
+	return slab->private & 0xffff;
+}
+
+static inline unsigned int slab_order(const struct page *slab)
+{
+	return slab->private >> 16;
+}
+
+static inline void *slab_object(const struct kmem_cache *s,
+				const struct page *slab, unsigned int index)
+{
+	return (char *)page_address(slab) + s->left_pad +
+	       (size_t)index * s->size;
+}
+
+static inline void slab_list_add(struct page_list *list, struct page *slab)
+{
+	page_list_add(list, slab, (u32)page_to_pfn(slab));
+}
+
+static inline struct page *slab_list_first(const struct page_list *list)
+{
+	return page_list_empty(list) ? NULL : pfn_to_page(list->first);
+}
+
+/* slabs.c: slabs and node lists */
+unsigned int slab_index(const struct kmem_cache *s, const struct page *slab,
+			const void *obj);
+struct page *slab_new(struct kmem_cache *s, gfp_t gfp, int nid);
+unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
+		       unsigned int want, void **objs);
+void slab_give(struct kmem_cache *s, unsigned int nr, void **objs);
+unsigned long slab_release_empty(struct kmem_cache *s, unsigned int keep);
+bool slab_obj_is_free(struct kmem_cache *s, struct page *slab, const void *obj);
+
+/* slab.c: magazines */
+void *slab_alloc_direct(struct kmem_cache *s, gfp_t gfp, int nid,
+			const void *caller);
+unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu);
+/* The cache an object belongs to; NULL: no slab object (not reported). */
+struct kmem_cache *slab_cache_of(const void *obj);
+
+/* kmalloc.c */
+void kfree_large(const void *p);
+void kmalloc_init(void);
+
+/* cache.c */
+void slab_cache_setup(struct kmem_cache *s, const char *name,
+		      unsigned int object_size, unsigned int align,
+		      slab_flags_t flags, void (*ctor)(void *obj));
+
+/* slab_validate.c */
+void slab_cache_validate(struct kmem_cache *s);
+
+/* slab_debug.c; s NULL: a pointer without a cache */
+void slab_report(struct kmem_cache *s, const void *obj, const char *what);
+void slab_contain(struct kmem_cache *s, unsigned int nr);
+void slab_debug_init(struct kmem_cache *s, void *obj);
+bool slab_debug_alloc(struct kmem_cache *s, void *obj, const void *caller);
+bool slab_debug_free(struct kmem_cache *s, void *obj, const void *caller);
+
+#endif
