@@ -224,7 +224,7 @@ unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu)
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
-	unsigned int avail = READ_ONCE(c->avail);
+	unsigned long avail = READ_ONCE(c->avail);
 	void *obj;
 
 	if (should_fail() && !(gfp & __GFP_NOFAIL))
@@ -247,17 +247,16 @@ static __always_inline bool debug_is_object(const struct kmem_cache *s,
 	       slab_index(s, slab_head(virt_to_page(obj)), obj) != SLAB_NIL;
 }
 
-static __always_inline void free_fast(struct kmem_cache *s, void *obj,
-				      const void *caller)
+static __always_inline void free_fast(struct kmem_cache *s, void *obj)
 {
 	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
-	unsigned int avail = READ_ONCE(c->avail);
+	unsigned long avail = READ_ONCE(c->avail);
 	unsigned long key = slab_key(s, obj);
 	unsigned long *word = slab_word(s, obj);
 
 	if (unlikely((*word ^ key) < SLAB_KEY_SLACK || avail >= c->capacity ||
 		     in_interrupt() || !debug_is_object(s, obj))) {
-		free_slow(s, obj, caller);
+		free_slow(s, obj, CALLER);
 		return;
 	}
 	*word = key;
@@ -265,30 +264,26 @@ static __always_inline void free_fast(struct kmem_cache *s, void *obj,
 	WRITE_ONCE(c->avail, avail + 1);
 }
 
-/* The frame's descriptor if there can be one at all. */
-static __always_inline struct page *frame_of(const void *obj)
+/* Can the address be in a frame with a descriptor? */
+static __always_inline bool is_frame(const void *obj)
 {
-	unsigned long pfn = __pa(obj) >> PAGE_SHIFT;
-
-	return likely(pfn < max_pfn) ? pfn_to_page(pfn) : NULL;
+	return __pa(obj) >> PAGE_SHIFT < max_pfn;
 }
 
 static noinline void bad_free(struct kmem_cache *s, const void *obj)
 {
-	slab_report(s, obj,
-		    slab_cache_of(obj) ? "free into the wrong cache"
-				       : "free of what is no slab object");
+	slab_report(s, obj, slab_cache_of(obj) ?
+			    "free into the wrong cache" :
+			    "free of what is no slab object");
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *obj)
 {
-	struct page *page = frame_of(obj);
-
-	if (unlikely(!page || page->slab_cache != s)) {
+	if (unlikely(!is_frame(obj) || virt_to_page(obj)->slab_cache != s)) {
 		bad_free(s, obj);
 		return;
 	}
-	free_fast(s, obj, CALLER);
+	free_fast(s, obj);
 }
 
 void kfree(const void *p)
@@ -297,9 +292,9 @@ void kfree(const void *p)
 
 	if (unlikely(ZERO_OR_NULL_PTR(p)))
 		return;
-	page = frame_of(p);
-	if (likely(page && PageSlab(page)))
-		free_fast(page->slab_cache, (void *)(uintptr_t)p, CALLER);
+	page = virt_to_page(p);
+	if (likely(is_frame(p) && PageSlab(page)))
+		free_fast(page->slab_cache, (void *)(uintptr_t)p);
 	else
 		kfree_large(p);
 }

@@ -34,8 +34,8 @@
  * and to tell double frees.
  */
 struct kmem_cache_cpu {
-	u32 avail; /* objs[0 .. avail-1] */
-	u32 capacity;
+	unsigned long avail; /* objs[0 .. avail-1] */
+	unsigned long capacity;
 	void *objs[];
 };
 
