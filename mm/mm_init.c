@@ -8,10 +8,14 @@
 #include "mm/init.h"
 
 #include <quire/mm.h>
+#include <quire/pgtable.h>
 #include <quire/port.h>
+#include <quire/slab.h>
 
 void mm_init(const struct mm_boot *boot, const struct port_ops *ops)
 {
 	port = ops;
 	page_init(boot);
+	kmem_cache_init();
+	pgtable_init();
 }

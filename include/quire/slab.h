@@ -172,6 +172,20 @@ unsigned long kmem_cache_in_use(struct kmem_cache *s);
  */
 void kmem_cache_leak_baseline(void);
 unsigned long kmem_cache_report_leaks(void);
+/* What /proc/slabinfo says of a cache. */
+struct slabinfo {
+	const char *name;
+	unsigned long active_objs;	/* in use */
+	unsigned long num_objs;
+	unsigned long active_slabs;	/* with an object in use */
+	unsigned long num_slabs;
+	unsigned int size_bytes;	/* of one object, with its overhead */
+	unsigned int objects_per_slab;
+	unsigned int order;
+};
+/* fn for each cache, newest first; it must not call the allocator. */
+void kmem_cache_for_each_info(void (*fn)(const struct slabinfo *info,
+					 void *arg), void *arg);
 /* Panics with what is wrong in any cache. */
 void slab_validate(void);
 

@@ -272,9 +272,9 @@ static __always_inline bool is_frame(const void *obj)
 
 static noinline void bad_free(struct kmem_cache *s, const void *obj)
 {
-	slab_report(s, obj, slab_cache_of(obj) ?
-			    "free into the wrong cache" :
-			    "free of what is no slab object");
+	slab_report(s, obj,
+		    slab_cache_of(obj) ? "free into the wrong cache"
+				       : "free of what is no slab object");
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *obj)

@@ -120,6 +120,44 @@ unsigned long kmem_cache_in_use(struct kmem_cache *s)
 	return nr > 0 ? (unsigned long)nr : 0;
 }
 
+static void get_info(struct kmem_cache *s, struct slabinfo *info)
+{
+	struct kmem_cache_node *n;
+	unsigned long flags;
+
+	*info = (struct slabinfo){
+		.name = s->name,
+		.active_objs = kmem_cache_in_use(s),
+		.size_bytes = s->size,
+		.objects_per_slab =
+			(unsigned int)(PAGE_SIZE << s->order) / s->size,
+		.order = s->order,
+	};
+	for_each_node_of(s, n)
+	{
+		info->num_objs += READ_ONCE(n->nr_objects);
+		info->num_slabs += READ_ONCE(n->nr_slabs);
+		info->active_slabs +=
+			READ_ONCE(n->nr_slabs) - READ_ONCE(n->empty.nr);
+	}
+}
+
+void kmem_cache_for_each_info(void (*fn)(const struct slabinfo *info,
+					 void *arg),
+			      void *arg)
+{
+	struct kmem_cache *s;
+
+	spin_lock(&slab_state.lock);
+	list_for_each_entry(s, &slab_state.caches, list) {
+		struct slabinfo info;
+
+		get_info(s, &info);
+		fn(&info, arg);
+	}
+	spin_unlock(&slab_state.lock);
+}
+
 void kmem_cache_leak_baseline(void)
 {
 	struct kmem_cache *s;

@@ -179,8 +179,7 @@ static void account(struct kmem_cache_node *n, const struct page *slab,
 		    int sign)
 {
 	n->nr_slabs += (u32)sign;
-	WRITE_ONCE(n->nr_objects,
-		   n->nr_objects + (u64)((s64)slab_objects(slab) * sign));
+	n->nr_objects += (u64)((s64)slab_objects(slab) * sign);
 }
 
 /* Move empty slabs above keep to the caller's list. */
@@ -330,7 +329,7 @@ unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 	got = take_from_node(s, &s->nodes[home], NULL, want, objs);
 	if (got)
 		return got;
-	slab = slab_new(s, gfp, home);
+	slab = slab_new(s, gfp, nid);
 	if (slab)
 		return take_from_node(s, slab_node(s, slab), slab, want, objs);
 	if (gfp & __GFP_THISNODE)
