@@ -133,12 +133,12 @@ static void get_info(struct kmem_cache *s, struct slabinfo *info)
 			(unsigned int)(PAGE_SIZE << s->order) / s->size,
 		.order = s->order,
 	};
-	for_each_node_of(s, n)
-	{
-		info->num_objs += READ_ONCE(n->nr_objects);
-		info->num_slabs += READ_ONCE(n->nr_slabs);
-		info->active_slabs +=
-			READ_ONCE(n->nr_slabs) - READ_ONCE(n->empty.nr);
+	for_each_node_of(s, n) {
+		spin_lock_irqsave(&n->list_lock, flags);
+		info->num_objs += n->nr_objects;
+		info->num_slabs += n->nr_slabs;
+		info->active_slabs += n->nr_slabs - n->empty.nr;
+		spin_unlock_irqrestore(&n->list_lock, flags);
 	}
 }
 
