@@ -20,7 +20,7 @@
 	X(allocstall_dma) X(allocstall_dma32) X(allocstall_normal) \
 	X(allocstall_high) X(allocstall_movable)
 
-/* X(name): pages (or bytes where the name says so) in use now. */
+/* X(name): pages in use now; nr_kernel_stack is in KiB, as in Linux. */
 #define NODE_STATS(X) \
 	X(nr_anon_pages) X(nr_mapped) X(nr_file_pages) X(nr_shmem) \
 	X(nr_dirty) X(nr_slab_reclaimable) X(nr_slab_unreclaimable) \

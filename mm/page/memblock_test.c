@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memblock_test.c - the lists against a naive map of frames, and what the
+ * start makes of odd firmware maps.
+ *
+ * The running machine's memblock has retired; the tests work on lists of
+ * their own, in the same functions.
+ */
+#include "mm/page/memblock.c"
+
+#include "port/soft/soft.h"
+#include "test/test.h"
+
+#define FRAMES 64U
+#define ROOM   40U
+
+static struct mem_range room[ROOM];
+
+static struct memblock_list empty_list(void)
+{
+	return (struct memblock_list){"test", room, 0, ROOM, false};
+}
+
+static struct mem_range frames(unsigned int start, unsigned int end, int nid)
+{
+	return (struct mem_range){(phys_addr_t)start << PAGE_SHIFT,
+				  (phys_addr_t)end << PAGE_SHIFT, nid,
+				  MEM_RANGE_USABLE};
+}
+
+/* One letter a frame: '.' not in the list, else 'A' + node. */
+static const char *drawn(const struct memblock_list *list)
+{
+	static char text[FRAMES + 1];
+	unsigned int i, f;
+
+	for (f = 0; f < FRAMES; f++) {
+		phys_addr_t pa = (phys_addr_t)f << PAGE_SHIFT;
+
+		text[f] = '.';
+		for (i = 0; i < list->nr; i++)
+			if (list->ranges[i].start <= pa &&
+			    pa < list->ranges[i].end)
+				text[f] = (char)('A' + list->ranges[i].nid);
+	}
+	for (f = FRAMES; f > 0 && text[f - 1] == '.'; f--)
+		text[f - 1] = '\0';
+	return text;
+}
+
+TEST(memblock_merges_touching_ranges_of_one_node)
+{
+	struct memblock_list list = empty_list();
+
+	list_add(&list, frames(4, 6, 0));
+	list_add(&list, frames(0, 2, 0));
+	list_add(&list, frames(2, 4, 0));
+	CHECK_STR(drawn(&list), "AAAAAA");
+	CHECK_EQ(list.nr, 1);
+	list_add(&list, frames(6, 8, 1));
+	CHECK_STR(drawn(&list), "AAAAAABB");
+	CHECK_EQ(list.nr, 2);
+	list_validate(&list, true);
+}
+
+TEST(memblock_fills_gaps_and_keeps_what_was_said_first)
+{
+	struct memblock_list list = empty_list();
+
+	list_add(&list, frames(2, 4, 0));
+	list_add(&list, frames(6, 8, 0));
+	list_add(&list, frames(0, 10, 1));
+	CHECK_STR(drawn(&list), "BBAABBAABB");
+	CHECK_EQ(list.nr, 5);
+	list_validate(&list, true);
+}
+
+TEST(memblock_removal_splits_a_range)
+{
+	struct memblock_list list = empty_list();
+
+	list_add(&list, frames(0, 9, 0));
+	list_remove(&list, 3 * PAGE_SIZE, 6 * PAGE_SIZE);
+	CHECK_STR(drawn(&list), "AAA...AAA");
+	list_remove(&list, 2 * PAGE_SIZE, 7 * PAGE_SIZE);
+	CHECK_STR(drawn(&list), "AA.....AA");
+	list_remove(&list, 0, 20 * PAGE_SIZE);
+	CHECK_EQ(list.nr, 0);
+}
+
+TEST(memblock_random_adds_and_removes_equal_a_naive_map)
+{
+	struct memblock_list list = empty_list();
+	char model[FRAMES + 1] = "", trimmed[FRAMES + 1];
+	unsigned int step, f;
+
+	memset(model, '.', FRAMES);
+	for (step = 0; step < 3000; step++) {
+		unsigned int start = (unsigned int)test_random_below(FRAMES);
+		unsigned int end =
+			start + 1 +
+			(unsigned int)test_random_below(FRAMES - start);
+		int nid = (int)test_random_below(2);
+
+		if (test_random_below(2)) {
+			list_add(&list, frames(start, end, nid));
+			for (f = start; f < end; f++)
+				if (model[f] == '.')
+					model[f] = (char)('A' + nid);
+		} else {
+			list_remove(&list, (phys_addr_t)start << PAGE_SHIFT,
+				    (phys_addr_t)end << PAGE_SHIFT);
+			for (f = start; f < end; f++)
+				model[f] = '.';
+		}
+		list_validate(&list, true);
+		strscpy(trimmed, model, sizeof(trimmed));
+		for (f = FRAMES; f > 0 && trimmed[f - 1] == '.'; f--)
+			trimmed[f - 1] = '\0';
+		CHECK_STR(drawn(&list), trimmed);
+	}
+}
+
+/*
+ *   frame     0123456789
+ *   avail     ..AAAAAA..
+ *   taken     .....TT...
+ */
+TEST(memblock_finds_the_highest_gap_below_the_limit)
+{
+	struct mem_range avail = frames(2, 8, 0), taken = frames(5, 7, 0);
+
+	taken.type = MEM_RANGE_RESERVED;
+#define FIND(size, align, limit)                                \
+	(find_top_down(&avail, 1, &taken, 1, (size)*PAGE_SIZE,  \
+		       (align)*PAGE_SIZE, (limit)*PAGE_SIZE) >> \
+	 PAGE_SHIFT)
+	CHECK_EQ(FIND(1, 1, 99), 7);
+	CHECK_EQ(FIND(2, 1, 99), 3);
+	CHECK_EQ(FIND(2, 2, 99), 2);
+	CHECK_EQ(FIND(1, 1, 4), 3);
+	CHECK_EQ(FIND(3, 1, 99), 2);
+	CHECK_EQ(FIND(4, 1, 99), 0);
+	CHECK_EQ(FIND(1, 1, 2), 0);
+#undef FIND
+}
+
+TEST(memblock_never_gives_frame_zero)
+{
+	struct mem_range avail = frames(0, 2, 0);
+
+	CHECK_EQ(find_top_down(&avail, 1, NULL, 0, PAGE_SIZE, PAGE_SIZE, ~0UL),
+		 PAGE_SIZE);
+	CHECK_EQ(find_top_down(&avail, 1, NULL, 0, 2 * PAGE_SIZE, PAGE_SIZE,
+			       ~0UL),
+		 0);
+}
+
+TEST(memblock_of_the_running_machine_is_in_order)
+{
+	memblock_validate();
+	CHECK(memblock.retired);
+	CHECK(memblock_overlaps(&memblock.reserved, 0, PAGE_SIZE));
+}
+
+/* ---- whole machines ---- */
+
+#define MIB ((phys_addr_t)1 << 20)
+
+/* Unsorted, overlapping, unaligned, with firmware in the middle. */
+static const struct mem_range messy_ranges[] = {
+	{12 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE},
+	{0x1234, 8 * MIB + 0x123, 0, MEM_RANGE_USABLE},
+	{4 * MIB, 16 * MIB, 0, MEM_RANGE_USABLE},
+	{6 * MIB, 7 * MIB, 0, MEM_RANGE_FIRMWARE},
+	{2 * MIB + 0x800, 3 * MIB - 0x800, 0, MEM_RANGE_RESERVED},
+	{3 * MIB, 3 * MIB, 0, MEM_RANGE_USABLE},
+	{2 * MIB, 2 * MIB + 0x100, 0, MEM_RANGE_RESERVED},
+};
+static const struct soft_layout messy = {
+	.ranges = messy_ranges,
+	.nr_ranges = ARRAY_SIZE(messy_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+};
+
+TEST_MACHINE(memblock_sorts_merges_and_lets_reserved_and_firmware_win, &messy)
+{
+	const struct memblock_list *mem = &memblock.memory;
+
+	memblock_validate();
+	CHECK_EQ(mem->nr, 2);
+	CHECK_EQ(mem->ranges[0].start, 0x2000);
+	CHECK_EQ(mem->ranges[0].end, 6 * MIB);
+	CHECK_EQ(mem->ranges[1].start, 7 * MIB);
+	CHECK_EQ(mem->ranges[1].end, 24 * MIB);
+	CHECK(memblock_overlaps(&memblock.reserved, 2 * MIB, 2 * MIB + 1));
+	CHECK(memblock_overlaps(&memblock.reserved, 2 * MIB + 0x800 - 1,
+				2 * MIB + 0x800));
+	CHECK(!memblock_is_free(3 * MIB - 0x1000, 3 * MIB));
+	CHECK(memblock_is_free(3 * MIB, 3 * MIB + 0x1000));
+}
+
+/* More ranges than the static arrays hold: every second 64 KiB of 64 MiB. */
+#define MANY 512U
+static struct mem_range many_ranges[MANY + 1];
+static const struct soft_layout many = {
+	.ranges = many_ranges,
+	.nr_ranges = ARRAY_SIZE(many_ranges),
+	.nr_cpus = 2,
+	.nr_nodes = 1,
+};
+
+/* Before main(): layouts are const data to the runner. */
+__attribute__((constructor)) static void fill_many(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++)
+		many_ranges[i] = (struct mem_range){(2 * i + 32) * 0x10000UL,
+						    (2 * i + 33) * 0x10000UL, 0,
+						    MEM_RANGE_USABLE};
+	many_ranges[MANY] =
+		(struct mem_range){80 * MIB, 84 * MIB, 0, MEM_RANGE_USABLE};
+}
+
+TEST_MACHINE(memblock_takes_a_map_of_five_hundred_ranges, &many)
+{
+	memblock_validate();
+	CHECK_EQ(memblock.memory.nr, MANY + 1);
+	CHECK(memblock.memory.grown);
+	CHECK(!memblock_is_free(__pa(memblock.memory.ranges),
+				__pa(memblock.memory.ranges + 1)));
+}

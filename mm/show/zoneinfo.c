@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zoneinfo.c - /proc/zoneinfo: every zone with its watermarks and lists.
+ *
+ * A zone without memory is named and has its sizes, as in Linux, but no lists.
+ * high of a pageset is two stacks of batch frames for one migrate type.
+ * Source: proc(5).
+ */
+#include "mm/page/zone.h"
+
+#include <quire/show.h>
+#include <quire/vmstat.h>
+
+static void show_node_stats(struct seq_buf *s)
+{
+	seq_puts(s, "\n  per-node stats");
+#define X(name) \
+	seq_printf(s, "\n      %-12s %lu", #name, node_stat_pages(NST_##name));
+	NODE_STATS(X)
+#undef X
+}
+
+static void show_pages(struct seq_buf *s, const struct zone *zone)
+{
+	unsigned int i;
+
+	seq_printf(s,
+		   "\n  pages free     %lu"
+		   "\n        boost    0"
+		   "\n        min      %lu"
+		   "\n        low      %lu"
+		   "\n        high     %lu"
+		   "\n        spanned  %lu"
+		   "\n        present  %lu"
+		   "\n        managed  %lu"
+		   "\n        cma      0",
+		   READ_ONCE(zone->free_pages),
+		   READ_ONCE(zone->watermark[WMARK_MIN]),
+		   READ_ONCE(zone->watermark[WMARK_LOW]),
+		   READ_ONCE(zone->watermark[WMARK_HIGH]), zone->spanned_pages,
+		   zone->present_pages, zone->managed_pages);
+	seq_printf(s, "\n        protection: (%lu",
+		   READ_ONCE(zone->lowmem_reserve[0]));
+	for (i = 1; i < MAX_NR_ZONES; i++)
+		seq_printf(s, ", %lu", READ_ONCE(zone->lowmem_reserve[i]));
+	seq_putc(s, ')');
+}
+
+static void show_pagesets(struct seq_buf *s, const struct zone *zone)
+{
+	unsigned int cpu, mt;
+
+	seq_puts(s, "\n  pagesets");
+	for_each_possible_cpu(cpu) {
+		const struct pcp *pcp = &zone->pageset[cpu];
+		u32 count = 0;
+
+		for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
+			count += READ_ONCE(pcp->hot[mt].nr) +
+				 READ_ONCE(pcp->cold[mt].nr);
+		seq_printf(s,
+			   "\n    cpu: %u"
+			   "\n              count: %u"
+			   "\n              high:  %u"
+			   "\n              batch: %u",
+			   cpu, count, 2 * pcp->batch, pcp->batch);
+	}
+}
+
+static void show_zone(struct seq_buf *s, const struct zone *zone,
+		      bool first_of_node)
+{
+	seq_printf(s, "Node %d, zone %8s", zone->zone_pgdat->node_id,
+		   zone->name);
+	if (first_of_node)
+		show_node_stats(s);
+	show_pages(s, zone);
+	if (zone_populated(zone)) {
+		seq_printf(s, "\n      nr_free_pages %lu",
+			   READ_ONCE(zone->free_pages));
+		show_pagesets(s, zone);
+		seq_printf(s, "\n  start_pfn:           %lu",
+			   zone->zone_start_pfn);
+	}
+	seq_putc(s, '\n');
+}
+
+void show_zoneinfo(struct seq_buf *s)
+{
+	unsigned int i;
+	int nid;
+
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		bool first = true;
+
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			const struct zone *zone =
+				&NODE_DATA(nid)->node_zones[i];
+
+			/* x86-64 has no HIGHMEM; a port that has one shows it */
+			if (i == ZONE_HIGHMEM && !zone_populated(zone))
+				continue;
+			show_zone(s, zone, first && zone_populated(zone));
+			first = first && !zone_populated(zone);
+		}
+	}
+}
