@@ -50,6 +50,19 @@ struct address_space;
 #define VM_DONTDUMP	0x04000000UL	/* dd */
 #define VM_SOFTDIRTY	0x08000000UL	/* sd */
 #define VM_STACK	VM_GROWSDOWN
+#define VM_ACCESS_FLAGS	(VM_READ | VM_WRITE | VM_EXEC)
+/* Never merged with a neighbour. */
+#define VM_SPECIAL	(VM_IO | VM_DONTEXPAND | VM_PFNMAP)
+
+/* si_code of the signals that mm_fault() asks for: sigaction(2). */
+#define SEGV_CODE_MAPERR	1
+#define SEGV_CODE_ACCERR	2
+#define BUS_CODE_ADRERR		2
+
+/* The least room below a stack area (Linux's stack_guard_gap). */
+#define STACK_GUARD_GAP		(256UL << PAGE_SHIFT)
+/* Lowest address that can be mapped (vm.mmap_min_addr). */
+#define MMAP_MIN_ADDR		65536UL
 
 /* What a fault was, and how it went. */
 #define FAULT_FLAG_WRITE	0x01
@@ -77,7 +90,11 @@ struct vm_fault {
 struct vm_operations_struct {
 	void (*open)(struct vm_area_struct *vma);	/* a copy was made */
 	void (*close)(struct vm_area_struct *vma);
-	/* mmap_lock held for reading.  0 with vmf->page, or VM_FAULT_*. */
+	/*
+	 * mmap_lock held for reading.  0 with vmf->page, or VM_FAULT_*.
+	 * Where vm_file->mapping is set the page is one of that mapping's;
+	 * if it no longer is when it would be mapped, the fault starts anew.
+	 */
 	vm_fault_t (*fault)(struct vm_fault *vmf);
 	/*
 	 * Up to nr resident pages from pgoff on, for fault-around: fills
@@ -132,6 +149,8 @@ struct vm_area_struct {
 	struct rb_node shared_rb;	/* mapping->i_mmap, by vm_pgoff */
 	pgoff_t shared_subtree_last;
 	void *anon_vma;			/* anonymous rmap object */
+	bool anon_used;			/* anonymous pages were put in: fork
+					   must copy, vm_pgoff must stay */
 };
 
 enum rss_counter { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES,
@@ -147,6 +166,7 @@ struct mm_struct {
 	struct vm_area_struct *mmap_cache;	/* last found */
 	unsigned int map_count;
 	unsigned long mmap_base;	/* top-down mappings start below */
+	unsigned long mmap_legacy_base;	/* bottom-up ones start here */
 	unsigned long total_vm;		/* pages, by kind */
 	unsigned long data_vm, exec_vm, stack_vm, locked_vm;
 	unsigned long hiwater_rss, hiwater_vm;
@@ -246,8 +266,11 @@ size_t access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf,
 
 /* ---- looking ---- */
 
-/* The first area with vm_end > addr; mmap_lock held. */
+/* The first area with vm_end > addr, or NULL; mmap_lock held. */
 struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr);
+/* The same, and the area before it (or the last one) in *prev. */
+struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
+				     struct vm_area_struct **prev);
 #define for_each_vma(mm, vma) \
 	list_for_each_entry(vma, &(mm)->mmap, vm_list)
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
@@ -263,6 +286,17 @@ static inline void mmap_read_unlock(struct mm_struct *mm)
 	up_read(&mm->mmap_lock);
 }
 unsigned long get_mm_rss(const struct mm_struct *mm);	/* pages */
+static inline unsigned long get_mm_counter(const struct mm_struct *mm,
+					   enum rss_counter member)
+{
+	long n = READ_ONCE(mm->rss_stat[member]);
+
+	return n > 0 ? (unsigned long)n : 0;
+}
+/* Pages promised to private writable areas: Committed_AS. */
+unsigned long vm_committed_pages(void);
+/* vm.max_map_count */
+extern unsigned int sysctl_max_map_count;
 
 /* Panics with what is wrong; mmap_lock held for writing. */
 void mm_validate(struct mm_struct *mm);

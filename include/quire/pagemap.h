@@ -23,6 +23,14 @@ struct address_space {
 
 void address_space_init(struct address_space *mapping, void *host);
 
+/*
+ * Remove what maps nr pages of the file from start on from every address
+ * space; nr 0: to the end.  even_cows: private copies too (truncation).
+ * mm/aspace.
+ */
+void unmap_mapping_pages(struct address_space *mapping, pgoff_t start,
+			 pgoff_t nr, bool even_cows);
+
 /* The resident page, referenced, or NULL.  Any task context. */
 struct page *filemap_get_page(struct address_space *mapping, pgoff_t index);
 
@@ -50,5 +58,12 @@ void shmem_evict(struct address_space *mapping);
 
 /* vm_ops of areas that map memory files, private or shared. */
 extern const struct vm_operations_struct shmem_vm_ops;
+
+/*
+ * Make vma map a new unnamed memory file of its size in place of the file it
+ * has, if any: MAP_SHARED | MAP_ANONYMOUS, and shared maps of /dev/zero.
+ * For vm_file_ops->mmap and aspace_ops.  0 or -ENOMEM.
+ */
+int shmem_zero_setup(struct vm_area_struct *vma);
 
 #endif

@@ -30,6 +30,8 @@ typedef struct {
 #define _PAGE_SOFT_DIRTY (1UL << 10)	/* software */
 #define _PAGE_UFFD_WP	(1UL << 11)	/* software */
 #define _PAGE_NX	(1UL << 63)
+/* Not present, but a frame stays behind it: mprotect(PROT_NONE). */
+#define _PAGE_PROTNONE	_PAGE_GLOBAL
 #define PTE_PFN_MASK	0x000ffffffffff000UL
 
 #define PTRS_PER_TABLE	512
@@ -53,6 +55,12 @@ static inline bool pte_none(pte_t pte)
 static inline bool pte_present(pte_t pte)
 {
 	return pte.v & _PAGE_PRESENT;
+}
+
+/* Present, or would be if the area's protection were not PROT_NONE. */
+static inline bool pte_maps_page(pte_t pte)
+{
+	return pte.v & (_PAGE_PRESENT | _PAGE_PROTNONE);
 }
 
 static inline bool pte_write(pte_t pte)

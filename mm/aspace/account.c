@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * account.c - how much an address space has, may have, and was promised.
+ *
+ * 1. Sums.  total_vm counts every page of every area; exec_vm, stack_vm and
+ *    data_vm those of text, stacks and private writable memory.
+ * 2. Limits.  RLIMIT_AS on total_vm, RLIMIT_DATA on data_vm, RLIMIT_MEMLOCK
+ *    on locked_vm: getrlimit(2).
+ * 3. Promises.  Private writable memory may need a frame for each page.
+ *    An area with VM_ACCOUNT has its pages in vm_committed.  The rule is
+ *    Linux's vm.overcommit_memory = 0: a single request above all the memory
+ *    there is fails.
+ *
+ * Sources: getrlimit(2), proc(5) (VmPeak ...), Linux's
+ * Documentation/mm/overcommit-accounting.rst.
+ */
+#include "mm/aspace/internal.h"
+
+unsigned int sysctl_max_map_count = 65530;
+
+static long vm_committed; /* pages; atomic */
+
+static bool is_exec_mapping(unsigned long flags)
+{
+	return (flags & (VM_EXEC | VM_WRITE | VM_STACK)) == VM_EXEC;
+}
+
+static bool is_data_mapping(unsigned long flags)
+{
+	return (flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE;
+}
+
+bool may_expand_vm(const struct mm_struct *mm, unsigned long flags,
+		   unsigned long nr_pages)
+{
+	if (mm->total_vm + nr_pages > NR_PAGES(mm->rlim_as))
+		return false;
+	return !is_data_mapping(flags) ||
+	       mm->data_vm + nr_pages <= NR_PAGES(mm->rlim_data);
+}
+
+void vm_stat_account(struct mm_struct *mm, unsigned long flags, long nr_pages)
+{
+	mm->total_vm += (unsigned long)nr_pages;
+	if (is_exec_mapping(flags))
+		mm->exec_vm += (unsigned long)nr_pages;
+	else if (flags & VM_STACK)
+		mm->stack_vm += (unsigned long)nr_pages;
+	else if (is_data_mapping(flags))
+		mm->data_vm += (unsigned long)nr_pages;
+}
+
+int mlock_future_check(const struct mm_struct *mm, unsigned long flags,
+		       unsigned long len)
+{
+	if (!(flags & VM_LOCKED))
+		return 0;
+	if (mm->locked_vm + NR_PAGES(len) > NR_PAGES(mm->rlim_memlock))
+		return -EAGAIN;
+	return 0;
+}
+
+bool vm_accountable(unsigned long flags)
+{
+	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+
+int vm_charge(unsigned long nr_pages)
+{
+	if (nr_pages > totalram_pages())
+		return -ENOMEM;
+	__atomic_fetch_add(&vm_committed, (long)nr_pages, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void vm_uncharge(unsigned long nr_pages)
+{
+	__atomic_fetch_sub(&vm_committed, (long)nr_pages, __ATOMIC_RELAXED);
+}
+
+unsigned long vm_committed_pages(void)
+{
+	long n = READ_ONCE(vm_committed);
+
+	return n > 0 ? (unsigned long)n : 0;
+}
+
+unsigned long get_mm_rss(const struct mm_struct *mm)
+{
+	return get_mm_counter(mm, MM_FILEPAGES) +
+	       get_mm_counter(mm, MM_ANONPAGES) +
+	       get_mm_counter(mm, MM_SHMEMPAGES);
+}
+
+/* Peaks are noted when the value is about to fall. */
+void update_hiwater_rss(struct mm_struct *mm)
+{
+	unsigned long rss = get_mm_rss(mm);
+
+	if (READ_ONCE(mm->hiwater_rss) < rss)
+		WRITE_ONCE(mm->hiwater_rss, rss);
+}
+
+void update_hiwater_vm(struct mm_struct *mm)
+{
+	if (mm->hiwater_vm < mm->total_vm)
+		mm->hiwater_vm = mm->total_vm;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - what the files of mm/aspace share.
+ *
+ * "Locked" below means: the caller holds mmap_lock for writing.
+ */
+#ifndef MM_ASPACE_INTERNAL_H
+#define MM_ASPACE_INTERNAL_H
+
+#include <quire/errno.h>
+#include <quire/mm.h>
+#include <quire/pagemap.h>
+#include <quire/pgtable.h>
+#include <quire/port.h>
+#include <quire/printk.h>
+#include <quire/slab.h>
+#include <quire/string.h>
+#include <quire/vmstat.h>
+
+#define PAGE_ALIGN(x)	ALIGN((x), PAGE_SIZE)
+#define NR_PAGES(bytes) ((bytes) >> PAGE_SHIFT)
+
+/* User pages are reached through the direct map, so not HIGHMEM. */
+#define GFP_USER_PAGE (GFP_USER | __GFP_MOVABLE)
+
+/* ---- vma.c: the set of areas ---- */
+
+/*
+ * Areas taken in advance, so that what needs them cannot fail.  Six is the
+ * most one call needs: mremap() cuts two ranges (two each) and makes one.
+ */
+#define VMA_POOL_MAX 6
+struct vma_pool {
+	unsigned int nr;
+	struct vm_area_struct *spare[VMA_POOL_MAX];
+};
+
+/* Have at least nr; 0 or -ENOMEM, and then the pool is as it was. */
+int vma_pool_fill(struct vma_pool *pool, unsigned int nr);
+struct vm_area_struct *vma_pool_take(struct vma_pool *pool);
+void vma_pool_drain(struct vma_pool *pool);
+
+void vma_init(void);
+struct vm_area_struct *vma_alloc(void);
+void vma_free(struct vm_area_struct *vma);
+/* Its file's and private data's references, then the area itself. */
+void vma_put(struct vm_area_struct *vma);
+u64 vm_get_page_prot(unsigned long vm_flags);
+void vma_set_flags(struct vm_area_struct *vma, unsigned long flags);
+unsigned long vm_start_gap(const struct vm_area_struct *vma);
+
+struct vm_area_struct *vma_next(const struct vm_area_struct *vma);
+struct vm_area_struct *vma_prev(const struct vm_area_struct *vma);
+/* The first area that overlaps [start, end), or NULL. */
+struct vm_area_struct *find_vma_intersection(struct mm_struct *mm,
+					     unsigned long start,
+					     unsigned long end);
+
+/* Put vma behind prev (NULL: first) into tree, list and its file's tree. */
+void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
+	      struct vm_area_struct *prev);
+/* Out of tree and list; it stays in its file's tree. */
+void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma);
+/* Change the bounds; neighbours' gaps and the file's tree follow. */
+void vma_move_bounds(struct vm_area_struct *vma, unsigned long start,
+		     unsigned long end, pgoff_t pgoff);
+
+/* Cut vma at addr; the new area (from pool) is the upper part. */
+struct vm_area_struct *vma_split(struct vm_area_struct *vma, unsigned long addr,
+				 struct vma_pool *pool);
+/* How many cuts make [start, end) consist of whole areas: 0 to 2. */
+unsigned int vma_cuts(struct mm_struct *mm, unsigned long start,
+		      unsigned long end);
+
+/* Let a neighbour of the free range [start, end) cover it; NULL: none can. */
+struct vm_area_struct *vma_merge_hole(struct mm_struct *mm,
+				      struct vm_area_struct *prev,
+				      unsigned long start, unsigned long end,
+				      unsigned long flags, struct vm_file *file,
+				      pgoff_t pgoff);
+/*
+ * Give [start, end), inside vma, new flags, merging with neighbours that have
+ * them already, cutting otherwise.  vma_flag_cuts() says how many spares that
+ * takes.  Result: the area that now holds the range.
+ */
+unsigned int vma_flag_cuts(const struct vm_area_struct *vma,
+			   unsigned long start, unsigned long end,
+			   unsigned long flags);
+struct vm_area_struct *vma_change_flags(struct vm_area_struct *vma,
+					unsigned long start, unsigned long end,
+					unsigned long flags,
+					struct vma_pool *pool);
+
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return !vma->vm_ops;
+}
+
+static inline bool vma_is_accessible(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_ACCESS_FLAGS;
+}
+
+static inline pgoff_t linear_page_index(const struct vm_area_struct *vma,
+					unsigned long addr)
+{
+	return NR_PAGES(addr - vma->vm_start) + vma->vm_pgoff;
+}
+
+/* ---- gap.c: finding room ---- */
+
+/* A free range of len bytes by mmap(2)'s rules, or -E.  Locked. */
+unsigned long get_unmapped_area(struct mm_struct *mm, unsigned long addr,
+				unsigned long len, unsigned long flags);
+
+/* ---- i_mmap.c: which areas map a file ---- */
+
+void i_mmap_insert(struct vm_area_struct *vma, struct address_space *mapping);
+void i_mmap_remove(struct vm_area_struct *vma, struct address_space *mapping);
+/* Areas that hold pages [first, last], by pgoff; i_mmap_lock held. */
+struct vm_area_struct *i_mmap_first(struct address_space *mapping,
+				    pgoff_t first, pgoff_t last);
+struct vm_area_struct *i_mmap_next(struct vm_area_struct *vma, pgoff_t first,
+				   pgoff_t last);
+void vma_unlink_file(struct vm_area_struct *vma);
+
+static inline struct address_space *vma_mapping(const struct vm_area_struct *v)
+{
+	return v->vm_file ? v->vm_file->mapping : NULL;
+}
+
+/* ---- account.c: limits and sums ---- */
+
+bool may_expand_vm(const struct mm_struct *mm, unsigned long flags,
+		   unsigned long nr_pages);
+void vm_stat_account(struct mm_struct *mm, unsigned long flags, long nr_pages);
+/* May locked_vm grow by this much?  0 or -EAGAIN. */
+int mlock_future_check(const struct mm_struct *mm, unsigned long flags,
+		       unsigned long len);
+/* Promise pages to private writable memory; -ENOMEM: more than there is. */
+int vm_charge(unsigned long nr_pages);
+void vm_uncharge(unsigned long nr_pages);
+bool vm_accountable(unsigned long flags);
+void update_hiwater_rss(struct mm_struct *mm);
+void update_hiwater_vm(struct mm_struct *mm);
+
+static inline void add_mm_counter(struct mm_struct *mm, enum rss_counter member,
+				  long value)
+{
+	__atomic_fetch_add(&mm->rss_stat[member], value, __ATOMIC_RELAXED);
+}
+
+static inline enum rss_counter mm_counter_file(const struct page *page)
+{
+	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
+static inline enum rss_counter mm_counter(const struct page *page)
+{
+	return PageAnon(page) ? MM_ANONPAGES : mm_counter_file(page);
+}
+
+/* ---- walk.c: user page tables ---- */
+
+/* The leaf table's entry for addr; NULL where no table is. */
+static inline pte_t *pte_lookup(struct mm_struct *mm, unsigned long addr)
+{
+	unsigned int level;
+	pte_t *ptep = pgtable_lookup(mm->pgd, addr, &level);
+
+	return level ? NULL : ptep;
+}
+
+/*
+ * The entry for addr at this level, tables above it made where missing and
+ * counted; NULL: no memory.
+ */
+pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
+		     unsigned int level);
+static inline pte_t *pte_alloc(struct mm_struct *mm, unsigned long addr)
+{
+	return pgentry_alloc(mm, addr, 0);
+}
+/*
+ * The entry for addr or the first one above, below end, for which a leaf
+ * table exists; its address in *addr; NULL when there is none.
+ */
+pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
+		      unsigned long end);
+/* The end of the part of [addr, end) that addr's leaf table covers. */
+static inline unsigned long pte_table_end(unsigned long addr, unsigned long end)
+{
+	unsigned long next =
+		ALIGN_DOWN(addr, pgtable_size(1)) + pgtable_size(1);
+
+	return next - 1 < end - 1 ? next : end;
+}
+
+/* ---- mmap.c ---- */
+
+/*
+ * Remove [start, start + len).  Locked.  In steps: munmap_check() rounds len
+ * and checks, munmap_reserve() adds the spares that cutting takes to pool,
+ * munmap_commit() cannot fail.
+ */
+int do_munmap(struct mm_struct *mm, unsigned long start, size_t len);
+int munmap_check(unsigned long start, size_t *len);
+int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
+		   struct vma_pool *pool);
+void munmap_commit(struct mm_struct *mm, unsigned long start, unsigned long end,
+		   struct vma_pool *pool);
+/* The same, for a range that is mapped again at once. */
+void munmap_commit_keep_tables(struct mm_struct *mm, unsigned long start,
+			       unsigned long end, struct vma_pool *pool);
+/* Free areas that are out of the set, chained by vm_list. */
+void remove_vmas(struct list_head *vmas);
+
+/* ---- fault.c ---- */
+
+extern struct page *zero_page;
+vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long addr,
+			   unsigned int flags);
+int expand_stack(struct vm_area_struct *vma, unsigned long addr);
+/* Another anonymous page, exclusively owned, at addr of vma. */
+void page_add_new_anon_rmap(struct page *page, struct vm_area_struct *vma,
+			    unsigned long addr);
+void page_remove_rmap(struct page *page);
+
+static inline bool is_zero_pfn(unsigned long pfn)
+{
+	return pfn == page_to_pfn(zero_page);
+}
+
+/* ---- populate.c ---- */
+
+/* Fault pages in; 0 or the -E of the first that could not be. */
+int populate_range(struct mm_struct *mm, struct vm_area_struct *vma,
+		   unsigned long start, unsigned long end, bool write);
+/* After mmap: best effort, no errors.  Takes mmap_lock. */
+void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len);
+
+#endif

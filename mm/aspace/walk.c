@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk.c - makes, skips through and frees the page tables of user space.
+ *
+ * 1. Idea.  Upper tables are made when the first page below them is touched
+ *    and freed when no area is left in the range they cover.
+ * 2. Invariants.  mm->pgtables_bytes is PAGE_SIZE for each table but the
+ *    root.  A leaf table's nr_used counts its non-empty entries; who fills or
+ *    empties one keeps it so, under the table's ptl.
+ * 3. Who may walk.  Holders of mmap_lock, for tables of areas in the set; and
+ *    holders of a file's i_mmap_lock, for tables of areas in its i_mmap.
+ *    Tables are therefore freed only after their areas have left both sets,
+ *    and only if no neighbouring area lies in the range they cover (floor and
+ *    ceiling), even when they are empty.
+ * 4. Failure.  pgentry_alloc() may leave empty tables behind, which a later fault
+ *    uses or munmap frees.
+ */
+#include "mm/aspace/mmu_gather.h"
+
+/* Link a new table below *ptep unless someone else just did. */
+static noinline bool make_table(struct mm_struct *mm, pte_t *ptep,
+				unsigned int level)
+{
+	struct page *parent = table_page(ptep);
+	struct page *child = pgtable_alloc_table(level - 1, GFP_KERNEL);
+
+	if (!child)
+		return false;
+	ptl_lock(parent);
+	if (likely(pte_none(ptep_get(ptep)))) {
+		set_pte(ptep, pfn_pte(page_to_pfn(child), PAGE_TABLE_USER));
+		parent->table.nr_used++;
+		__atomic_fetch_add(&mm->pgtables_bytes, PAGE_SIZE,
+				   __ATOMIC_RELAXED);
+		child = NULL;
+	}
+	ptl_unlock(parent);
+	if (child)
+		pgtable_free_table(child);
+	return true;
+}
+
+pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
+		     unsigned int level)
+{
+	pte_t *table = mm->pgd;
+
+	for (unsigned int l = PGTABLE_LEVELS - 1; l > level; l--) {
+		pte_t *ptep = &table[pgtable_slot(addr, l)];
+
+		if (unlikely(pte_none(ptep_get(ptep))) &&
+		    !make_table(mm, ptep, l))
+			return NULL;
+		table = pte_table(ptep_get(ptep));
+	}
+	return &table[pgtable_slot(addr, level)];
+}
+
+pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
+		      unsigned long end)
+{
+	unsigned long a = *addr;
+
+	while (a < end) {
+		unsigned int level;
+		pte_t *ptep = pgtable_lookup(mm->pgd, a, &level);
+
+		if (!level) {
+			*addr = a;
+			return ptep;
+		}
+		a = ALIGN_DOWN(a, pgtable_size(level)) + pgtable_size(level);
+	}
+	return NULL;
+}
+
+/*
+ * Free the tables below this one that cover part of [start, end) and nothing
+ * outside [floor, ceiling).  Depth: the number of levels.
+ */
+static void free_below(struct mmu_gather *tlb, pte_t *table, unsigned int level,
+		       unsigned long start, unsigned long end,
+		       unsigned long floor, unsigned long ceiling)
+{
+	struct page *parent = table_page(table);
+	unsigned long size = pgtable_size(level);
+	unsigned long addr = ALIGN_DOWN(start, size);
+
+	for (; addr < end; addr += size) {
+		pte_t *ptep = &table[pgtable_slot(addr, level)];
+		pte_t pte = ptep_get(ptep);
+
+		if (pte_none(pte))
+			continue;
+		if (level > 1)
+			free_below(tlb, pte_table(pte), level - 1,
+				   max(start, addr), min(end, addr + size),
+				   floor, ceiling);
+		if (addr < floor || addr + size > ceiling)
+			continue;
+		ptl_lock(parent);
+		set_pte(ptep, __pte(0));
+		parent->table.nr_used--;
+		ptl_unlock(parent);
+		tlb_remove_table(tlb, table_page(pte_table(pte)), addr, size);
+	}
+}
+
+void tlb_free_tables(struct mmu_gather *tlb, unsigned long start,
+		     unsigned long end, unsigned long floor,
+		     unsigned long ceiling)
+{
+	unsigned long size = pgtable_size(1);
+	unsigned long first = ALIGN_DOWN(start, size);
+	unsigned long last = ALIGN(end, size);
+
+	/* Quick: no leaf table lies wholly in the free range. */
+	if (first < floor)
+		first += size;
+	if (last > ceiling)
+		last -= size;
+	if (first < last)
+		free_below(tlb, tlb->mm->pgd, PGTABLE_LEVELS - 1, start, end,
+			   floor, ceiling);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zap.c - empties page-table entries and gives back what they mapped.
+ *
+ * 1. Idea.  One pass over the entries of a leaf table under its lock takes
+ *    them out and notes the frames; one TLB flush follows; then the frames go
+ *    back in one call.  Sums (rss, mapped pages) are kept in registers during
+ *    the pass and added once.
+ * 2. Who owns a frame.  An anonymous page that is mapped once and has one
+ *    reference belongs to the entry in hand alone: nobody else can find it
+ *    while the table is locked, so its counts change without atomic
+ *    operations, and after the flush it is freed without looking again.
+ * 3. Flush.  Only if an entry that was present was emptied, only its range.
+ *    While a gather is under way a frame keeps its reference.
+ * 4. Locking.  mmap_lock for reading at least, or the i_mmap_lock of the
+ *    area's file; takes ptl.
+ * 5. Failure.  None.  A larger batch is asked for without blocking; without
+ *    it there are more flushes.
+ *
+ * Source: Linux's Documentation/core-api/cachetlb.rst.
+ */
+#include "mm/aspace/mmu_gather.h"
+
+#define BATCH_PAGE (PAGE_SIZE / sizeof(struct page *))
+
+static void gather_init(struct mmu_gather *tlb, struct mm_struct *mm,
+			bool fullmm)
+{
+	tlb->mm = mm;
+	tlb->fullmm = fullmm;
+	tlb->freed_tables = false;
+	tlb->need_flush = false;
+	tlb->no_batch = false;
+	tlb->nr = 0;
+	tlb->max = GATHER_LOCAL;
+	tlb->start = ~0UL;
+	tlb->end = 0;
+	tlb->pages = tlb->local;
+	tlb->tables = PFN_NIL;
+}
+
+void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm)
+{
+	gather_init(tlb, mm, false);
+}
+
+void tlb_gather_mmu_fullmm(struct mmu_gather *tlb, struct mm_struct *mm)
+{
+	gather_init(tlb, mm, true);
+}
+
+/*
+ * Drop one reference to each page and free, in one call, those that have no
+ * other.  A count of one is ours, and cannot be raised by anyone else.
+ */
+static void release_pages(struct page **pages, unsigned int nr)
+{
+	unsigned int nr_free = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		struct page *page = pages[i];
+
+		if (page_ref_count(page) != 1 &&
+		    __atomic_sub_fetch(&page->_refcount, 1, __ATOMIC_ACQ_REL))
+			continue;
+		WRITE_ONCE(page->_refcount, 1);
+		pages[nr_free++] = page;
+	}
+	if (nr_free)
+		free_pages_bulk(pages, nr_free);
+}
+
+void tlb_flush_mmu(struct mmu_gather *tlb)
+{
+	if (tlb->need_flush || tlb->freed_tables)
+		port->flush_tlb_range(tlb->mm, tlb->start, tlb->end,
+				      tlb->freed_tables);
+	if (tlb->nr)
+		release_pages(tlb->pages, tlb->nr);
+	while (tlb->tables != PFN_NIL) {
+		struct page *table = pfn_to_page(tlb->tables);
+
+		tlb->tables = table->link.next;
+		pgtable_free_table(table);
+	}
+	tlb->nr = 0;
+	tlb->need_flush = false;
+	tlb->freed_tables = false;
+	tlb->start = ~0UL;
+	tlb->end = 0;
+}
+
+void tlb_finish_mmu(struct mmu_gather *tlb)
+{
+	tlb_flush_mmu(tlb);
+	if (tlb->pages != tlb->local)
+		free_page((unsigned long)tlb->pages);
+}
+
+/* The local batch is full: is there a page for a larger one? */
+static bool gather_grow(struct mmu_gather *tlb)
+{
+	struct page **pages;
+
+	if (tlb->pages != tlb->local || tlb->no_batch)
+		return false;
+	pages = (struct page **)__get_free_pages(GFP_NOWAIT, 0);
+	if (!pages) {
+		tlb->no_batch = true;
+		return false;
+	}
+	memcpy(pages, tlb->local, sizeof(tlb->local));
+	tlb->pages = pages;
+	tlb->max = BATCH_PAGE;
+	return true;
+}
+
+static void gather_range(struct mmu_gather *tlb, unsigned long start,
+			 unsigned long end)
+{
+	tlb->start = min(tlb->start, start);
+	tlb->end = max(tlb->end, end);
+}
+
+void tlb_remove_table(struct mmu_gather *tlb, struct page *table,
+		      unsigned long addr, unsigned long size)
+{
+	VM_BUG_ON(table->table.nr_used);
+	table->link.next = tlb->tables;
+	tlb->tables = (u32)page_to_pfn(table);
+	tlb->freed_tables = true;
+	gather_range(tlb, addr, addr + size);
+	__atomic_fetch_sub(&tlb->mm->pgtables_bytes, PAGE_SIZE,
+			   __ATOMIC_RELAXED);
+}
+
+/* ---- one leaf table ---- */
+
+/* What one pass has changed, added to the counters at its end. */
+struct zap_sums {
+	long rss[NR_MM_COUNTERS];
+	long anon, mapped; /* pages that no entry maps any more */
+};
+
+static void zap_anon_page(struct page *page, struct zap_sums *sums)
+{
+	sums->rss[MM_ANONPAGES]--;
+	if (likely(page->_mapcount == 0)) {
+		/* Ours alone (2). */
+		WRITE_ONCE(page->_mapcount, -1);
+		sums->anon--;
+	} else if (__atomic_sub_fetch(&page->_mapcount, 1, __ATOMIC_RELAXED) <
+		   0) {
+		sums->anon--;
+	}
+}
+
+static void zap_file_page(struct page *page, pte_t pte, struct zap_sums *sums)
+{
+	sums->rss[mm_counter_file(page)]--;
+	if (pte_dirty(pte) && !PageDirty(page))
+		SetPageDirty(page);
+	if (__atomic_sub_fetch(&page->_mapcount, 1, __ATOMIC_RELAXED) < 0)
+		sums->mapped--;
+}
+
+static void add_sums(struct mm_struct *mm, const struct zap_sums *sums)
+{
+	for (int i = 0; i < NR_MM_COUNTERS; i++)
+		if (sums->rss[i])
+			add_mm_counter(mm, i, sums->rss[i]);
+	if (sums->anon)
+		mod_node_stat(NST_nr_anon_pages, sums->anon);
+	if (sums->mapped)
+		mod_node_stat(NST_nr_mapped, sums->mapped);
+}
+
+/*
+ * Empty the entries of [addr, end), all in one table, until the gather is
+ * full.  The address reached.
+ */
+static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
+			       unsigned long addr, unsigned long end,
+			       bool even_cows)
+{
+	struct page *table = table_page(ptep);
+	struct zap_sums sums = {0};
+	unsigned long start = addr;
+	unsigned int emptied = 0;
+	u64 seen = 0;
+
+	ptl_lock(table);
+	for (; addr != end; addr += PAGE_SIZE, ptep++) {
+		pte_t pte = ptep_get(ptep);
+		struct page *page;
+
+		if (pte_none(pte))
+			continue;
+		if (pte_special(pte)) {
+			set_pte(ptep, __pte(0));
+			seen |= pte_val(pte);
+			emptied++;
+			continue;
+		}
+		page = pfn_to_page(pte_pfn(pte));
+		if (!even_cows && PageAnon(page))
+			continue;
+		if (unlikely(tlb->nr == tlb->max) && !gather_grow(tlb))
+			break;
+		if (tlb->fullmm)
+			ptep->v = 0;
+		else
+			pte = ptep_get_and_clear(ptep);
+		seen |= pte_val(pte);
+		emptied++;
+		if (likely(PageAnon(page)))
+			zap_anon_page(page, &sums);
+		else
+			zap_file_page(page, pte, &sums);
+		tlb->pages[tlb->nr++] = page;
+	}
+	table->table.nr_used -= (u16)emptied;
+	ptl_unlock(table);
+	if (emptied) {
+		if (seen & _PAGE_PRESENT)
+			tlb->need_flush = true;
+		gather_range(tlb, start, addr);
+		add_sums(tlb->mm, &sums);
+	}
+	return addr;
+}
+
+void unmap_area(struct mmu_gather *tlb, struct vm_area_struct *vma,
+		unsigned long start, unsigned long end, bool even_cows)
+{
+	pte_t *ptep;
+
+	VM_BUG_ON(start < vma->vm_start || end > vma->vm_end);
+	while ((ptep = pte_next_table(tlb->mm, &start, end)) != NULL) {
+		unsigned long stop = pte_table_end(start, end);
+
+		if (!table_page(ptep)->table.nr_used) {
+			start = stop;
+			continue;
+		}
+		start = zap_table(tlb, ptep, start, stop, even_cows);
+		if (start != stop)
+			tlb_flush_mmu(tlb);
+	}
+}
+
+void zap_page_range(struct vm_area_struct *vma, unsigned long start,
+		    unsigned long end)
+{
+	struct mmu_gather tlb;
+
+	update_hiwater_rss(vma->vm_mm);
+	tlb_gather_mmu(&tlb, vma->vm_mm);
+	unmap_area(&tlb, vma, start, end, true);
+	tlb_finish_mmu(&tlb);
+}
+
+/* ---- from the file's side ---- */
+
+void unmap_mapping_pages(struct address_space *mapping, pgoff_t start,
+			 pgoff_t nr, bool even_cows)
+{
+	pgoff_t last = nr ? start + nr - 1 : ~0UL;
+	struct vm_area_struct *vma;
+
+	if (last < start)
+		last = ~0UL;
+	spin_lock(&mapping->i_mmap_lock);
+	for (vma = i_mmap_first(mapping, start, last); vma;
+	     vma = i_mmap_next(vma, start, last)) {
+		pgoff_t from = max(start, vma->vm_pgoff) - vma->vm_pgoff;
+		pgoff_t to = min(last - vma->vm_pgoff, vma_pages(vma) - 1);
+		struct mmu_gather tlb;
+
+		tlb_gather_mmu(&tlb, vma->vm_mm);
+		unmap_area(&tlb, vma, vma->vm_start + (from << PAGE_SHIFT),
+			   vma->vm_start + ((to + 1) << PAGE_SHIFT), even_cows);
+		tlb_finish_mmu(&tlb);
+	}
+	spin_unlock(&mapping->i_mmap_lock);
+}
