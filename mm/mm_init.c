@@ -18,4 +18,6 @@ void mm_init(const struct mm_boot *boot, const struct port_ops *ops)
 	page_init(boot);
 	kmem_cache_init();
 	pgtable_init();
+	aspace_init();
+	cache_init();
 }
