@@ -6,7 +6,9 @@
  * is on a hot path, the strings are short.  The compiler must not turn a loop
  * into a call of the very function it is in.
  */
+#ifndef __clang__
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
 
 #include <quire/string.h>
 
