@@ -155,8 +155,7 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 	s->max_empty = (u8)max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
 	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
 		s->cpu[cpu] = &no_magazine;
-	for_each_node_of(s, n)
-	{
+	for_each_node_of(s, n) {
 		*n = (struct kmem_cache_node){0};
 		spin_lock_init(&n->list_lock, LOCK_RANK_SLAB_NODE);
 		page_list_init(&n->partial);
@@ -263,7 +262,8 @@ static unsigned long nr_slabs(const struct kmem_cache *s)
 	const struct kmem_cache_node *n;
 	unsigned long nr = 0;
 
-	for_each_node_of(s, n) nr += n->nr_slabs;
+	for_each_node_of(s, n)
+		nr += n->nr_slabs;
 	return nr;
 }
 
@@ -296,13 +296,9 @@ void kmem_cache_destroy(struct kmem_cache *s)
 
 int kmem_cache_shrink(struct kmem_cache *s)
 {
-	const struct kmem_cache_node *n;
-	unsigned int nr_empty = 0;
-
 	slab_drain_magazine(s, smp_processor_id());
 	slab_release_empty(s, 0);
-	for_each_node_of(s, n) nr_empty += READ_ONCE(n->empty.nr);
-	return nr_empty != 0;
+	return 0; /* what others empty from now on is their next burst */
 }
 
 /*

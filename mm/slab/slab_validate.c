@@ -54,8 +54,7 @@ static void validate_list(struct kmem_cache *s, const struct page_list *list,
 {
 	u32 pfn, nr = 0;
 
-	page_list_for_each(pfn, list)
-	{
+	page_list_for_each(pfn, list) {
 		struct page *slab = pfn_to_page(pfn);
 
 		validate_slab(s, slab);
@@ -88,7 +87,8 @@ void slab_cache_validate(struct kmem_cache *s)
 {
 	struct kmem_cache_node *n;
 
-	for_each_node_of(s, n) validate_node(s, n);
+	for_each_node_of(s, n)
+		validate_node(s, n);
 	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
 
@@ -111,7 +111,8 @@ unsigned long kmem_cache_in_use(struct kmem_cache *s)
 	const struct kmem_cache_node *n;
 	s64 nr = -(s64)__atomic_load_n(&s->nr_contained, __ATOMIC_RELAXED);
 
-	for_each_node_of(s, n) nr += (s64)READ_ONCE(n->nr_out);
+	for_each_node_of(s, n)
+		nr += (s64)READ_ONCE(n->nr_out);
 	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
 

@@ -215,8 +215,7 @@ unsigned long slab_release_empty(struct kmem_cache *s, unsigned int keep)
 	unsigned long nr_pages = 0;
 	struct kmem_cache_node *n;
 
-	for_each_node_of(s, n)
-	{
+	for_each_node_of(s, n) {
 		struct page_list freed;
 		unsigned long flags;
 
@@ -334,8 +333,7 @@ unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 		return take_from_node(s, slab_node(s, slab), slab, want, objs);
 	if (gfp & __GFP_THISNODE)
 		return 0;
-	for_each_node_of(s, n)
-	{
+	for_each_node_of(s, n) {
 		got = take_from_node(s, n, NULL, want, objs);
 		if (got)
 			return got;
