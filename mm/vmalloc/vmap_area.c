@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap_area.c - gives out ranges of the kernel's virtual addresses.
+ *
+ * 1. Idea.  One tree, by address, of all ranges in use.  Each carries the free
+ *    gap before it, and the largest gap of its subtree, so that the lowest gap
+ *    that is large enough is found on one path from the root.  An area without
+ *    size stands at VMALLOC_END: its gap is the free space at the end, which
+ *    makes the end no special case.
+ *
+ *       VMALLOC_START                                    VMALLOC_END
+ *       |  gap  [ area |g]  gap  [ area |g][ lazy |g]   gap   (end)
+ *                       guard page
+ *
+ * 2. Lazy freeing.  Flushing the TLBs of all processors costs more than the
+ *    rest of a vfree(), and a stale translation of a freed range harms only
+ *    who uses memory after freeing it.  So freed areas stay in the tree, and
+ *    when there are LAZY_MAX_AREAS of them, or LAZY_MAX_BYTES, or when no gap
+ *    is found, one flush serves all.
+ * 3. Invariants, checked by vmap_area_validate() and named in the tests.
+ *    V1  areas do not overlap and lie between VMALLOC_START and VMALLOC_END
+ *    V2  gap is exactly what is free between the predecessor and the area
+ *    V3  max_gap is the largest gap of the subtree
+ *    V4  nr_lazy and lazy_bytes count the lazy areas waiting for a purge
+ * 4. Locking.  vmap_state.lock guards the tree and the lazy list.  purge_mutex lets
+ *    one purge run at a time, so that who finds no gap waits for the one that
+ *    is already flushing; no spinlock is held while TLBs are flushed.
+ * 5. Failure.  Only making an area fails, and then nothing has changed.
+ */
+#include "mm/vmalloc/vmap_area.h"
+
+#include <quire/pgtable.h>
+#include <quire/port.h>
+#include <quire/printk.h>
+#include <quire/rwsem.h>
+#include <quire/slab.h>
+#include <quire/spinlock.h>
+
+/* 128 descriptors are 16 KiB; 32 MiB of addresses is Linux's choice. */
+#define LAZY_MAX_AREAS 128
+#define LAZY_MAX_BYTES (32UL << 20)
+
+static struct {
+	spinlock_t lock;
+	struct rb_root root;
+	struct list_head lazy;
+	unsigned int nr_lazy;
+	unsigned long lazy_bytes;
+	struct mutex purge_mutex;
+	struct kmem_cache *cache;
+	struct vmap_area end;
+} vmap_state;
+
+static struct vmap_area *to_area(const struct rb_node *node)
+{
+	return rb_entry(node, struct vmap_area, rb);
+}
+
+static bool update_max_gap(struct rb_node *node)
+{
+	struct vmap_area *va = to_area(node);
+	unsigned long max_gap = va->gap;
+	bool changed;
+
+	if (node->rb_left)
+		max_gap = max(max_gap, to_area(node->rb_left)->max_gap);
+	if (node->rb_right)
+		max_gap = max(max_gap, to_area(node->rb_right)->max_gap);
+	changed = max_gap != va->max_gap;
+	va->max_gap = max_gap;
+	return changed;
+}
+
+static void set_gap(struct vmap_area *va, unsigned long gap)
+{
+	va->gap = gap;
+	rb_propagate(&va->rb, update_max_gap);
+}
+
+/* The lowest area with a gap of at least size before it, or NULL. */
+static struct vmap_area *find_gap(unsigned long size)
+{
+	struct rb_node *node = vmap_state.root.rb_node;
+
+	lockdep_assert_held(&vmap_state.lock);
+	if (!node || to_area(node)->max_gap < size)
+		return NULL;
+	for (;;) {
+		if (node->rb_left && to_area(node->rb_left)->max_gap >= size)
+			node = node->rb_left;
+		else if (to_area(node)->gap >= size)
+			return to_area(node);
+		else
+			node = node->rb_right;
+	}
+}
+
+/* Put an area right before next, in the tree and in its gap. */
+static void insert_before(struct vmap_area *va, struct vmap_area *next)
+{
+	unsigned long gap_start = next->start - next->gap;
+	struct rb_node *parent = &next->rb, **link = &next->rb.rb_left;
+
+	while (*link) {
+		parent = *link;
+		link = &parent->rb_right;
+	}
+	va->gap = va->max_gap = va->start - gap_start;
+	rb_link_node(&va->rb, parent, link);
+	rb_insert_augmented(&va->rb, &vmap_state.root, update_max_gap);
+	set_gap(next, next->start - va->end);
+}
+
+static void erase(struct vmap_area *va)
+{
+	struct vmap_area *next = to_area(rb_next(&va->rb));
+	unsigned long gap = next->gap + (va->end - va->start) + va->gap;
+
+	lockdep_assert_held(&vmap_state.lock);
+	rb_erase_augmented(&va->rb, &vmap_state.root, update_max_gap);
+	set_gap(next, gap);
+}
+
+static bool place(struct vmap_area *va, unsigned long size, unsigned long align)
+{
+	/* A gap of this size holds the range wherever it begins. */
+	unsigned long wanted = size + align - PAGE_SIZE;
+	struct vmap_area *next;
+
+	spin_lock(&vmap_state.lock);
+	next = find_gap(wanted);
+	if (next) {
+		va->start = ALIGN(next->start - next->gap, align);
+		va->end = va->start + size;
+		insert_before(va, next);
+	}
+	spin_unlock(&vmap_state.lock);
+	return next != NULL;
+}
+
+struct vmap_area *vmap_area_alloc(unsigned long size, unsigned long align,
+				  enum vmap_kind kind, const void *caller)
+{
+	struct vmap_area *va;
+
+	if (!size || size > VMALLOC_END - VMALLOC_START - PAGE_SIZE)
+		return NULL;
+	va = kmem_cache_zalloc(vmap_state.cache, GFP_KERNEL);
+	if (!va)
+		return NULL;
+	va->kind = kind;
+	va->caller = caller;
+	size += PAGE_SIZE;
+	if (likely(place(va, size, align)))
+		return va;
+	vm_unmap_aliases();
+	if (place(va, size, align))
+		return va;
+	kmem_cache_free(vmap_state.cache, va);
+	return NULL;
+}
+
+void vmap_area_free(struct vmap_area *va)
+{
+	spin_lock(&vmap_state.lock);
+	erase(va);
+	spin_unlock(&vmap_state.lock);
+	kmem_cache_free(vmap_state.cache, va);
+}
+
+/* ---- purging ---- */
+
+/* One flush for all that is lazy now; purge_mutex held. */
+static void purge_locked(void)
+{
+	unsigned long start = VMALLOC_END, end = VMALLOC_START;
+	struct vmap_area *va, *next;
+	LIST_HEAD(purged);
+
+	spin_lock(&vmap_state.lock);
+	list_splice_init(&vmap_state.lazy, &purged);
+	vmap_state.nr_lazy = 0;
+	vmap_state.lazy_bytes = 0;
+	spin_unlock(&vmap_state.lock);
+	if (list_empty(&purged))
+		return;
+	list_for_each_entry(va, &purged, lazy_list) {
+		start = min(start, va->start);
+		end = max(end, va->end);
+	}
+	port->flush_tlb_range(NULL, start, end, false);
+	spin_lock(&vmap_state.lock);
+	list_for_each_entry(va, &purged, lazy_list)
+		erase(va);
+	spin_unlock(&vmap_state.lock);
+	list_for_each_entry_safe(va, next, &purged, lazy_list)
+		kmem_cache_free(vmap_state.cache, va);
+}
+
+void vm_unmap_aliases(void)
+{
+	mutex_lock(&vmap_state.purge_mutex);
+	purge_locked();
+	mutex_unlock(&vmap_state.purge_mutex);
+}
+
+void vmap_area_free_lazy(struct vmap_area *va)
+{
+	bool enough;
+
+	spin_lock(&vmap_state.lock);
+	list_add_tail(&va->lazy_list, &vmap_state.lazy);
+	vmap_state.nr_lazy++;
+	vmap_state.lazy_bytes += va->end - va->start;
+	enough = vmap_state.nr_lazy >= LAZY_MAX_AREAS ||
+		 vmap_state.lazy_bytes >= LAZY_MAX_BYTES;
+	spin_unlock(&vmap_state.lock);
+	/* Whoever purges already will not leave much behind. */
+	if (enough && mutex_trylock(&vmap_state.purge_mutex)) {
+		purge_locked();
+		mutex_unlock(&vmap_state.purge_mutex);
+	}
+}
+
+/* ---- looking ---- */
+
+static struct vmap_area *find_start(unsigned long addr)
+{
+	struct rb_node *node = vmap_state.root.rb_node;
+
+	lockdep_assert_held(&vmap_state.lock);
+	while (node && to_area(node)->start != addr)
+		node = addr < to_area(node)->start ? node->rb_left
+						   : node->rb_right;
+	return node ? to_area(node) : NULL;
+}
+
+struct vmap_area *vmap_area_take(unsigned long addr, enum vmap_kind kind)
+{
+	struct vmap_area *va;
+
+	spin_lock(&vmap_state.lock);
+	va = find_start(addr);
+	if (va && (va == &vmap_state.end || va->lazy || va->kind != kind))
+		va = NULL;
+	if (va)
+		va->lazy = true;
+	spin_unlock(&vmap_state.lock);
+	return va;
+}
+
+void vmap_area_for_each(void (*fn)(const struct vmap_area *va, void *arg),
+			void *arg)
+{
+	struct rb_node *node;
+
+	spin_lock(&vmap_state.lock);
+	for (node = rb_first(&vmap_state.root); node; node = rb_next(node)) {
+		const struct vmap_area *va = to_area(node);
+
+		if (va != &vmap_state.end && !va->lazy)
+			fn(va, arg);
+	}
+	spin_unlock(&vmap_state.lock);
+}
+
+/* ---- start and checking ---- */
+
+void vmap_area_init(void)
+{
+	spin_lock_init(&vmap_state.lock, LOCK_RANK_VMAP);
+	mutex_init(&vmap_state.purge_mutex);
+	INIT_LIST_HEAD(&vmap_state.lazy);
+	vmap_state.cache = kmem_cache_create(
+		"vmap_area", sizeof(struct vmap_area), 0, SLAB_PANIC, NULL);
+	vmap_state.end.start = vmap_state.end.end = VMALLOC_END;
+	vmap_state.end.gap = vmap_state.end.max_gap =
+		VMALLOC_END - VMALLOC_START;
+	rb_link_node(&vmap_state.end.rb, NULL, &vmap_state.root.rb_node);
+	rb_insert_augmented(&vmap_state.end.rb, &vmap_state.root,
+			    update_max_gap);
+}
+
+void vmap_area_validate(void)
+{
+	unsigned long last_end = VMALLOC_START, lazy_bytes = 0;
+	const struct vmap_area *va;
+	struct rb_node *node;
+	unsigned int nr_lazy = 0;
+
+	spin_lock(&vmap_state.lock);
+	for (node = rb_first(&vmap_state.root); node; node = rb_next(node)) {
+		va = to_area(node);
+		BUG_ON(va->start < last_end || va->end > VMALLOC_END); /* V1 */
+		BUG_ON(va->gap != va->start - last_end); /* V2 */
+		last_end = va->end;
+	}
+	BUG_ON(last_end != VMALLOC_END);
+	rb_validate(&vmap_state.root, update_max_gap); /* V3 */
+	list_for_each_entry(va, &vmap_state.lazy, lazy_list) {
+		BUG_ON(!va->lazy);
+		nr_lazy++;
+		lazy_bytes += va->end - va->start;
+	}
+	BUG_ON(nr_lazy != vmap_state.nr_lazy ||
+	       lazy_bytes != vmap_state.lazy_bytes);
+	spin_unlock(&vmap_state.lock);
+}
