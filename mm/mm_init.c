@@ -18,6 +18,7 @@ void mm_init(const struct mm_boot *boot, const struct port_ops *ops)
 	page_init(boot);
 	kmem_cache_init();
 	pgtable_init();
+	vmalloc_init();
 	aspace_init();
 	cache_init();
 }
