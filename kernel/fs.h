@@ -67,6 +67,8 @@ struct inode_operations {
 	mm_ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
 	/* Symlink that is no text: the dentry it stands for, referenced. */
 	struct dentry *(*jump)(struct inode *inode);
+	/* Not pinned: does the name still mean this inode?  dcache_lock. */
+	bool (*valid)(struct inode *inode);
 	/* Refresh what changes by itself (owner, size) before it is shown. */
 	void (*getattr)(struct inode *inode);
 	int (*truncate)(struct inode *inode, u64 size);	/* i_lock held */
@@ -160,7 +162,7 @@ struct file {
 	u32 f_mode;			/* FMODE_* */
 	const struct file_operations *f_op;
 	struct inode *f_inode;		/* referenced */
-	struct dentry *f_dentry;	/* referenced; NULL: pipes and the like */
+	struct dentry *f_dentry;	/* referenced; pipes have one too */
 	u64 f_pos;
 	struct mutex f_pos_lock;
 	void *private_data;
@@ -228,16 +230,7 @@ int fd_install_file(struct file *file, bool cloexec);
 /* ---- standard input, output and error of the first process ---- */
 /* /dev/console, three times. */
 int console_open_stdio(void);
-/*
- * The stream of `quire run`: bit n of tty_mask makes descriptor n a terminal,
- * the others are plain streams.  current must lead its session.
- */
-bool run_available(void);
-int run_open_stdio(unsigned int tty_mask, unsigned int rows,
-		   unsigned int cols);
-/* Flush, then the last frame: the program's wait(2) status. */
-void run_exit(u32 wait_status);
-void run_fail(int err, const char *text);
+/* The other way, the stream of `quire run`, is in kernel/run.h. */
 
 /* ---- terminals: what processes need ---- */
 /* A session leader is gone: SIGHUP, SIGCONT to the foreground; detach. */
