@@ -249,7 +249,7 @@ SYSCALL_DEFINE3(getdents64, int, fd, void *, ubuf, u32, size)
 
 /* ---- ioctl ---- */
 
-static long set_nonblock(struct file *file, const int *uarg)
+static long set_nonblock(struct file *file, int *uarg)
 {
 	int on;
 
@@ -282,7 +282,7 @@ SYSCALL_DEFINE3(ioctl, int, fd, u32, cmd, unsigned long, arg)
 		ret = 0;
 		break;
 	case FIONBIO:
-		ret = set_nonblock(f.file, (const int *)arg);
+		ret = set_nonblock(f.file, (int *)arg);
 		break;
 	case FIONREAD:
 		if (S_ISREG(f.file->f_inode->mode)) {
