@@ -122,10 +122,10 @@ enum cpio_result cpio_next(const u8 *buf, size_t size, size_t *pos,
 	e->name_len = check_name(buf + at, f[F_NAMESIZE]);
 	if (!e->name_len)
 		return CPIO_BAD_NAME;
-	data = ALIGN(at + f[F_NAMESIZE], (size_t)4);
-	if (data > size || f[F_FILESIZE] > size - data)
-		return f[F_FILESIZE] || data > size + 3 ? CPIO_TRUNCATED :
-							  CPIO_END;
+	/* The very last padding may be missing. */
+	data = min(ALIGN(at + f[F_NAMESIZE], (size_t)4), size);
+	if (f[F_FILESIZE] > size - data)
+		return CPIO_TRUNCATED;
 	to_entry(f, e);
 	e->data = buf + data;
 	if (crc && (e->mode & 0170000) == 0100000 &&

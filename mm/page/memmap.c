@@ -253,3 +253,24 @@ unsigned long free_reserved_range(phys_addr_t start, phys_addr_t end)
 	setup_per_zone_wmarks();
 	return freed;
 }
+
+unsigned long adopt_reserved_range(phys_addr_t start, phys_addr_t end)
+{
+	unsigned long pfn = DIV_ROUND_UP(start, PAGE_SIZE), adopted = 0;
+	unsigned long end_pfn = end >> PAGE_SHIFT;
+	struct zone *zone;
+	unsigned long flags;
+
+	for (; pfn < end_pfn; pfn++) {
+		if (!pfn_valid(pfn) || !PageReserved(pfn_to_page(pfn)))
+			break;
+		zone = page_zone(pfn_to_page(pfn));
+		spin_lock_irqsave(&zone->lock, flags);
+		init_page(pfn_to_page(pfn), zone->page_flags, 1);
+		zone->managed_pages++;
+		spin_unlock_irqrestore(&zone->lock, flags);
+		adopted++;
+	}
+	memblock_unreserve(ALIGN(start, PAGE_SIZE), pfn << PAGE_SHIFT);
+	return adopted;
+}

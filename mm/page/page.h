@@ -29,6 +29,15 @@ void setup_per_cpu_areas(unsigned int nr_cpus);
 unsigned long free_reserved_range(phys_addr_t start, phys_addr_t end);
 
 /*
+ * adopt_reserved_range - make reserved frames allocated pages, reference
+ * count 1, contents kept, that the caller owns from now on (a file's part of
+ * the initrd).  Result: frames adopted, from start on; fewer than asked for
+ * where one was not reserved.  The watermarks follow with the next
+ * free_reserved_range().
+ */
+unsigned long adopt_reserved_range(phys_addr_t start, phys_addr_t end);
+
+/*
  * The whole-state verifiers: panic with what is wrong.  Nobody may allocate
  * or free meanwhile.  page_validate() looks at every frame of the machine and
  * checks that each is in exactly one state and that all counts agree.
