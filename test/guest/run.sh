@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run.sh BUILD [NAME]... - the guest tests: every program on the host's Linux,
+# then in the machine with one and with two processors.  Prints what failed
+# and "N passed, N failed"; the full output is in BUILD/guest/logs.  With
+# HOST=1 only the host's half runs.
+
+B=$1
+shift
+names=${*:-mem fault proc sig thread io leak busybox}
+G=$B/guest
+logs=$G/logs
+mkdir -p "$logs"
+passed=0
+failed=0
+busybox=$(command -v busybox)
+
+# tally NAME STATUS: add up the TAP in $logs/NAME.  A run that does not end
+# with its plan, or whose status is not the one its results give, has failed.
+tally() {
+	log=$logs/$1
+	ok=$(grep -c '^ok ' "$log")
+	bad=$(grep -c '^not ok ' "$log")
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" | tail -n 1)
+	want=$([ "$bad" -eq 0 ] && echo 0 || echo 1)
+	if [ "$plan" != $((ok + bad)) ] || [ "$2" -ne "$want" ]; then
+		bad=$((bad + 1))
+		echo "$1: ended early or wrongly: status $2, $ok passed" \
+			"of ${plan:-an unknown number}; the end of its output:"
+		tail -n 25 "$log" | sed 's/^/    /'
+	elif [ "$bad" -ne 0 ]; then
+		echo "$1:"
+		grep -B 6 '^not ok ' "$log" | grep -v '^ok ' | sed 's/^/    /'
+	fi
+	passed=$((passed + ok))
+	failed=$((failed + bad))
+	printf '%-20s %3d passed %3d failed  %3d s\n' "$1" "$ok" "$bad" \
+		$(($(date +%s) - begin))
+}
+
+# on_host NAME COMMAND...
+on_host() {
+	name=$1
+	shift
+	begin=$(date +%s)
+	timeout 100 "$@" >"$logs/$name" 2>&1 </dev/null
+	tally "$name" $?
+}
+
+# in_machine NAME QUIRE-RUN-ARGUMENTS...
+in_machine() {
+	name=$1
+	shift
+	begin=$(date +%s)
+	"$B/quire" run --timeout 150 --log "$logs/$name.log" "$@" \
+		>"$logs/$name" 2>&1 </dev/null
+	status=$?
+	tally "$name" $status
+	# The kernel checks at its end that nothing was leaked, and reports.
+	if grep -iE 'leak|BUG|WARN' "$logs/$name.log" |
+		grep -viE 'no leak|leak check: (ok|passed)|0 leaked' \
+			>"$logs/$name.reports"; then
+		failed=$((failed + 1))
+		echo "$name: reports in the kernel's log:"
+		head -n 10 "$logs/$name.reports" | sed 's/^/    /'
+	fi
+}
+
+for name in $names; do
+	if [ "$name" = busybox ]; then
+		on_host host-busybox "$busybox" sh test/guest/busybox.sh linux
+		[ -z "$HOST" ] || continue
+		for cpus in 1 2; do
+			in_machine "busybox-$cpus" --cpus $cpus \
+				--file test/guest/busybox.sh:/busybox.sh -- \
+				"$busybox" sh /busybox.sh quire
+		done
+		continue
+	fi
+	for libc in musl glibc pie; do
+		program=$G/$libc/$name
+		[ -x "$program" ] || continue
+		on_host "host-$libc-$name" "$program"
+		[ -z "$HOST" ] || continue
+		for cpus in 1 2; do
+			in_machine "$libc-$name-$cpus" --cpus $cpus -m 256M -- \
+				"$program"
+		done
+	done
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
