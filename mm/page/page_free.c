@@ -57,8 +57,8 @@ static void free_to_zone(struct page *page, unsigned int order)
 /* The frame stays in use for ever. */
 static void leak(struct page *page, const char *why)
 {
-	bad_page(page, why);
 	WRITE_ONCE(page->_refcount, 1);
+	bad_page(page, why);
 }
 
 /* One frame, its last reference gone, that free_hot() refused. */

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_alloc_test.c - what each gfp flag and each call means, and what happens
+ * when memory is short.
+ */
+#include "mm/page/page_alloc.c"
+
+#include "mm/page/page.h"
+#include "port/soft/soft.h"
+#include "test/test.h"
+
+#define MIB	((phys_addr_t)1 << 20)
+
+static bool is_filled(const struct page *page, unsigned int order, u8 byte)
+{
+	const u8 *p = page_address(page), *end = p + (PAGE_SIZE << order);
+
+	while (p < end && *p == byte)
+		p++;
+	return p == end;
+}
+
+TEST(alloc_gives_descriptors_ready_for_their_owner)
+{
+	unsigned int order;
+
+	for (order = 0; order <= MAX_ORDER; order++) {
+		struct page *page = alloc_pages(GFP_KERNEL, order);
+
+		CHECK(page);
+		CHECK_EQ(page_to_pfn(page) & ((1UL << order) - 1), 0);
+		CHECK_EQ(page_ref_count(page), 1);
+		CHECK_EQ(page_mapcount(page), 0);
+		CHECK_EQ(page->private, 0);
+		CHECK_EQ(page->mapping_index, 0);
+		CHECK(virt_to_page(page_address(page)) == page);
+		__free_pages(page, order);
+	}
+}
+
+TEST(alloc_zero_clears_all_of_the_run)
+{
+	unsigned int order;
+
+	for (order = 0; order < 4; order++) {
+		struct page *page = alloc_pages(GFP_KERNEL, order);
+
+		CHECK(page);
+		memset(page_address(page), 0xa5, PAGE_SIZE << order);
+		__free_pages(page, order);
+		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
+		CHECK(page);
+		CHECK(is_filled(page, order, 0));
+		__free_pages(page, order);
+	}
+}
+
+TEST(alloc_counts_what_it_gives_and_what_comes_back)
+{
+	unsigned long freed = sum_vm_event(VMEV_pgfree);
+	struct page *a = alloc_page(GFP_DMA), *b;
+	unsigned long dma = sum_vm_event(VMEV_pgalloc_dma);
+
+	b = alloc_pages(GFP_DMA, 3);
+	CHECK(a && b);
+	CHECK_EQ(sum_vm_event(VMEV_pgalloc_dma), dma + 8);
+	__free_page(a);
+	__free_pages(b, 3);
+	CHECK_EQ(sum_vm_event(VMEV_pgfree), freed + 9);
+}
+
+TEST(alloc_keeps_to_the_zone_that_is_asked_for)
+{
+	struct page *dma = alloc_page(GFP_DMA);
+	struct page *dma32 = alloc_page(GFP_KERNEL | GFP_DMA32);
+
+	CHECK(dma && dma32);
+	CHECK(page_to_pfn(dma) < 16 * MIB >> PAGE_SHIFT);
+	CHECK(page_to_pfn(dma32) < 4096 * MIB >> PAGE_SHIFT);
+	CHECK_EQ(page_zonenum(dma), ZONE_DMA);
+	__free_page(dma);
+	__free_page(dma32);
+}
+
+TEST(alloc_above_the_largest_order_fails)
+{
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, MAX_ORDER + 1));
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, 64));
+	test_expect_report("__GFP_NOWARN");
+	CHECK(!alloc_pages(GFP_KERNEL, MAX_ORDER + 1));
+	test_expect_end();
+}
+
+TEST(alloc_of_two_migrate_types_at_once_is_reported_and_served)
+{
+	struct page *page;
+
+	test_expect_report("MIGRATE_PCPTYPES");
+	page = alloc_page(GFP_KERNEL | __GFP_MOVABLE | __GFP_RECLAIMABLE);
+	test_expect_end();
+	CHECK(page);
+	__free_page(page);
+}
+
+TEST(compound_pages_are_freed_through_any_of_their_frames)
+{
+	unsigned long free = nr_free_pages();
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 3);
+
+	CHECK(page && PageHead(page) && PageTail(page + 7));
+	CHECK_EQ(page[5].compound_head, page_to_pfn(page));
+	get_page(page);
+	put_page(page + 5);
+	CHECK_EQ(page_ref_count(page), 1);
+	put_page(page + 7);
+	CHECK_EQ(nr_free_pages(), free);
+}
+
+TEST(put_page_frees_a_run_of_any_order)
+{
+	unsigned long free = nr_free_pages();
+	struct page *page = alloc_pages(GFP_KERNEL, 5);
+
+	CHECK(page);
+	put_page(page);
+	CHECK_EQ(nr_free_pages(), free);
+}
+
+TEST(split_page_makes_independent_frames)
+{
+	unsigned long free = nr_free_pages();
+	struct page *page = alloc_pages(GFP_KERNEL, 2);
+	unsigned int i;
+
+	CHECK(page);
+	split_page(page, 2);
+	for (i = 0; i < 4; i++)
+		CHECK_EQ(page_ref_count(page + i), 1);
+	for (i = 0; i < 4; i++) {
+		CHECK_EQ(nr_free_pages(), free - 4 + i);
+		__free_page(page + i);
+	}
+	CHECK_EQ(nr_free_pages(), free);
+}
+
+TEST(alloc_pages_exact_keeps_only_what_is_needed)
+{
+	unsigned long free = nr_free_pages();
+	void *p = alloc_pages_exact(5 * PAGE_SIZE - 100, GFP_KERNEL);
+
+	CHECK(p);
+	CHECK_EQ(nr_free_pages(), free - 5);
+	free_pages_exact(p, 5 * PAGE_SIZE - 100);
+	CHECK_EQ(nr_free_pages(), free);
+	CHECK(!alloc_pages_exact(0, GFP_KERNEL));
+	CHECK(!alloc_pages_exact((PAGE_SIZE << MAX_ORDER) + 1,
+				 GFP_KERNEL | __GFP_NOWARN));
+}
+
+TEST(alloc_pages_bulk_fills_only_empty_slots)
+{
+	struct page *pages[20] = { NULL }, *mine = alloc_page(GFP_KERNEL);
+	unsigned int i;
+
+	CHECK(mine);
+	pages[7] = mine;
+	CHECK_EQ(alloc_pages_bulk(GFP_KERNEL, 20, pages), 20);
+	CHECK(pages[7] == mine);
+	for (i = 0; i < 20; i++)
+		CHECK(pages[i] && page_ref_count(pages[i]) == 1);
+	free_pages_bulk(pages, 20);
+}
+
+TEST(every_call_can_fail_and_then_takes_nothing)
+{
+	EACH_FAILURE(n) {
+		unsigned long free = nr_free_pages(), got;
+		struct page *pages[4] = { NULL };
+		void *exact;
+
+		exact = alloc_pages_exact(3 * PAGE_SIZE, GFP_KERNEL);
+		if (exact)
+			free_pages_exact(exact, 3 * PAGE_SIZE);
+		got = alloc_pages_bulk(GFP_KERNEL, 4, pages);
+		free_pages_bulk(pages, got);
+		CHECK(failure_was_injected() == (!exact || got < 4));
+		CHECK_EQ(nr_free_pages(), free);
+	}
+}
+
+TEST(nofail_is_never_made_to_fail)
+{
+	struct page *page;
+
+	failure_arm(1);
+	page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	CHECK(page);
+	failure_arm(0);
+	__free_page(page);
+}
+
+/* ---- short of memory: small machines of one zone and one processor ---- */
+
+static const struct mem_range small_ranges[] = {
+	{ 16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE },
+};
+static const struct soft_layout small = {
+	.ranges = small_ranges, .nr_ranges = ARRAY_SIZE(small_ranges),
+	.nr_cpus = 1, .nr_nodes = 1,
+};
+
+/* Frames taken, linked by number; the owner's link is free for that. */
+static u32 hoard = PFN_NIL;
+
+static unsigned long take_all(gfp_t gfp)
+{
+	unsigned long nr = 0;
+	struct page *page;
+
+	while ((page = alloc_page(gfp | __GFP_NOWARN))) {
+		page->link.next = hoard;
+		hoard = (u32)page_to_pfn(page);
+		nr++;
+	}
+	return nr;
+}
+
+static unsigned long give_back(unsigned long nr)
+{
+	unsigned long given = 0;
+
+	while (given < nr && hoard != PFN_NIL) {
+		struct page *page = pfn_to_page(hoard);
+
+		hoard = page->link.next;
+		__free_page(page);
+		given++;
+	}
+	return given;
+}
+
+static struct zone *only_zone(void)
+{
+	return next_zone(NULL);
+}
+
+TEST_MACHINE(watermark_min_stops_ordinary_requests, &small)
+{
+	struct zone *zone = only_zone();
+
+	CHECK(zone->watermark[WMARK_MIN] > 0);
+	take_all(GFP_KERNEL);
+	CHECK_EQ(zone->free_pages, zone->watermark[WMARK_MIN]);
+	CHECK_EQ(take_all(GFP_NOWAIT), 0);
+	CHECK_EQ(take_all(GFP_KERNEL | __GFP_MEMALLOC | __GFP_NOMEMALLOC), 0);
+	page_validate();
+	give_back(~0UL);
+}
+
+/* __GFP_HIGH: to min / 2; and not allowed to wait: a quarter of that more. */
+TEST_MACHINE(watermark_lets_urgent_requests_go_deeper, &small)
+{
+	struct zone *zone = only_zone();
+	unsigned long mark = zone->watermark[WMARK_MIN];
+
+	take_all(GFP_KERNEL | __GFP_HIGH);
+	mark -= mark / 2;
+	CHECK_EQ(zone->free_pages, mark);
+	take_all(GFP_ATOMIC);
+	mark -= mark / 4;
+	CHECK_EQ(zone->free_pages, mark);
+	CHECK_EQ(take_all(GFP_KERNEL | __GFP_MEMALLOC), mark);
+	CHECK_EQ(nr_free_pages(), 0);
+	page_validate();
+	give_back(~0UL);
+}
+
+TEST_MACHINE(failed_allocation_is_reported_with_flags_by_name_and_zones,
+	     &small)
+{
+	take_all(GFP_KERNEL);
+	test_expect_report("page allocation failure: order:4, "
+			   "mode:0x780100(GFP_KERNEL|__GFP_ZERO)");
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_ZERO, 4));
+	/* The next ones are within ten seconds: one report. */
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_ZERO, 4));
+	CHECK_EQ(test_expect_end(), 1);
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4));
+	give_back(~0UL);
+}
+
+/* A test double of everything that may free memory. */
+static struct {
+	unsigned int reclaims, wakes, kills;
+	unsigned long each;		/* frames a reclaim frees */
+	unsigned long after_kill;	/* frames a kill frees */
+} fake;
+
+static unsigned long fake_reclaim(gfp_t gfp, unsigned int order)
+{
+	(void)gfp;
+	(void)order;
+	fake.reclaims++;
+	return give_back(fake.each);
+}
+
+static void fake_wake(struct zone *zone, unsigned int order)
+{
+	(void)order;
+	CHECK(zone == only_zone());
+	fake.wakes++;
+}
+
+static bool fake_kill(gfp_t gfp, unsigned int order)
+{
+	(void)gfp;
+	(void)order;
+	fake.kills++;
+	return give_back(fake.after_kill) > 0;
+}
+
+static const struct reclaim_ops fake_ops = {
+	.direct_reclaim = fake_reclaim,
+	.wake_kswapd = fake_wake,
+	.out_of_memory = fake_kill,
+};
+
+static void make_short(void)
+{
+	take_all(GFP_KERNEL);
+	memset(&fake, 0, sizeof(fake));
+	register_reclaim_ops(&fake_ops);
+}
+
+static void end_short(void)
+{
+	register_reclaim_ops(NULL);
+	give_back(~0UL);
+}
+
+TEST_MACHINE(falling_below_low_wakes_kswapd_and_goes_on, &small)
+{
+	struct zone *zone = only_zone();
+
+	memset(&fake, 0, sizeof(fake));
+	register_reclaim_ops(&fake_ops);
+	while (!fake.wakes)
+		hoard = ({
+			struct page *page = alloc_page(GFP_KERNEL);
+
+			CHECK(page);
+			page->link.next = hoard;
+			(u32)page_to_pfn(page);
+		});
+	CHECK(zone->free_pages < zone->watermark[WMARK_LOW]);
+	CHECK(zone->free_pages >= zone->watermark[WMARK_MIN]);
+	CHECK_EQ(fake.reclaims, 0);
+	end_short();
+}
+
+TEST_MACHINE(falling_below_min_reclaims_and_succeeds, &small)
+{
+	struct page *page;
+
+	make_short();
+	fake.each = 4;
+	page = alloc_page(GFP_KERNEL);
+	CHECK(page);
+	CHECK_EQ(fake.reclaims, 1);
+	CHECK_EQ(fake.kills, 0);
+	CHECK_EQ(sum_vm_event(VMEV_allocstall_normal) > 0, 1);
+	__free_page(page);
+	end_short();
+}
+
+TEST_MACHINE(requests_that_may_not_wait_never_reclaim, &small)
+{
+	make_short();
+	fake.each = 4;
+	CHECK(!alloc_page(GFP_NOWAIT));
+	CHECK_EQ(fake.reclaims, 0);
+	CHECK(fake.wakes > 0);
+	end_short();
+}
+
+TEST_MACHINE(noretry_reclaims_once_and_gives_up, &small)
+{
+	make_short();
+	CHECK(!alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN));
+	CHECK(fake.reclaims <= 2);
+	CHECK_EQ(fake.kills, 0);
+	end_short();
+}
+
+TEST_MACHINE(without_progress_the_out_of_memory_rule_decides, &small)
+{
+	struct page *page;
+
+	make_short();
+	fake.after_kill = 8;
+	page = alloc_page(GFP_KERNEL);
+	CHECK(page);
+	CHECK_EQ(fake.kills, 1);
+	CHECK_EQ(fake.reclaims, MAX_RECLAIM_RETRIES + 1);
+	__free_page(page);
+	take_all(GFP_KERNEL | __GFP_NORETRY);
+	fake.kills = 0;
+	fake.after_kill = 0;
+	CHECK(!alloc_page(GFP_KERNEL | __GFP_NOWARN));
+	CHECK_EQ(fake.kills, 1);
+	end_short();
+}
+
+TEST_MACHINE(nobody_is_killed_for_a_large_or_careful_request, &small)
+{
+	make_short();
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4));
+	CHECK(!alloc_page(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN));
+	CHECK(!alloc_page(GFP_NOFS | __GFP_NOWARN));
+	CHECK_EQ(fake.kills, 0);
+	end_short();
+}
+
+TEST_MACHINE(nofail_waits_until_there_is_memory, &small)
+{
+	struct page *page;
+
+	make_short();
+	fake.each = 0;
+	/* Without progress for long; then a reclaim finds something. */
+	fake.after_kill = 1;
+	page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	CHECK(page);
+	CHECK(fake.reclaims > MAX_RECLAIM_RETRIES);
+	__free_page(page);
+	end_short();
+}
+
+/* ---- zones in line: 8 MiB each of DMA, DMA32 and NORMAL ---- */
+
+static const struct mem_range three_ranges[] = {
+	{ 4 * MIB, 12 * MIB, 0, MEM_RANGE_USABLE },
+	{ 32 * MIB, 40 * MIB, 0, MEM_RANGE_USABLE },
+	{ 4096 * MIB, 4104 * MIB, 0, MEM_RANGE_USABLE },
+};
+static const struct soft_layout three_zones = {
+	.ranges = three_ranges, .nr_ranges = ARRAY_SIZE(three_ranges),
+	.nr_cpus = 1, .nr_nodes = 1,
+};
+
+TEST_MACHINE(requests_fall_back_to_lower_zones_but_leave_their_reserve,
+	     &three_zones)
+{
+	struct zone *dma = zone_table[ZONE_DMA];
+	struct zone *dma32 = zone_table[ZONE_DMA32];
+	struct zone *normal = zone_table[ZONE_NORMAL];
+
+	CHECK(dma && dma32 && normal);
+	CHECK(dma->lowmem_reserve[ZONE_NORMAL] > 0);
+	take_all(GFP_KERNEL);
+	CHECK_EQ(normal->free_pages, normal->watermark[WMARK_MIN]);
+	CHECK_EQ(dma32->free_pages, dma32->watermark[WMARK_MIN] +
+					    dma32->lowmem_reserve[ZONE_NORMAL]);
+	CHECK_EQ(dma->free_pages, dma->watermark[WMARK_MIN] +
+					  dma->lowmem_reserve[ZONE_NORMAL]);
+	/* Those who need low memory still find some. */
+	CHECK(take_all(GFP_KERNEL | GFP_DMA32) > 0);
+	CHECK(take_all(GFP_KERNEL | GFP_DMA) > 0);
+	CHECK_EQ(dma->free_pages, dma->watermark[WMARK_MIN]);
+	page_validate();
+	give_back(~0UL);
+}
+
+/* ---- nodes ---- */
+
+static const struct mem_range node_ranges[] = {
+	{ 16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE },
+	{ 24 * MIB, 32 * MIB, 1, MEM_RANGE_USABLE },
+	{ 32 * MIB, 41 * MIB, 2, MEM_RANGE_USABLE },
+};
+static const u8 node_distances[] = { 10, 40, 20,
+				     40, 10, 30,
+				     20, 30, 10 };
+static const struct soft_layout three_nodes = {
+	.ranges = node_ranges, .nr_ranges = ARRAY_SIZE(node_ranges),
+	.nr_cpus = 1, .nr_nodes = 3, .distances = node_distances,
+};
+
+TEST_MACHINE(zonelists_are_by_distance, &three_nodes)
+{
+	CHECK_EQ(NODE_DATA(0)->zonelist[0]->zone_pgdat->node_id, 0);
+	CHECK_EQ(NODE_DATA(0)->zonelist[1]->zone_pgdat->node_id, 2);
+	CHECK_EQ(NODE_DATA(0)->zonelist[2]->zone_pgdat->node_id, 1);
+	CHECK_EQ(NODE_DATA(1)->zonelist[1]->zone_pgdat->node_id, 2);
+	CHECK(!NODE_DATA(0)->zonelist[3]);
+}
+
+TEST_MACHINE(thisnode_takes_from_the_named_node_or_nowhere, &three_nodes)
+{
+	struct page *page;
+	int nid;
+
+	for (nid = 0; nid < 3; nid++) {
+		page = alloc_pages_node(nid, GFP_KERNEL | __GFP_THISNODE, 0);
+		CHECK(page);
+		CHECK_EQ(page_to_nid(page), nid);
+		__free_page(page);
+	}
+	while ((page = alloc_pages_node(1, GFP_NOWAIT | __GFP_THISNODE, 0))) {
+		CHECK_EQ(page_to_nid(page), 1);
+		page->link.next = hoard;
+		hoard = (u32)page_to_pfn(page);
+	}
+	page = alloc_pages_node(1, GFP_KERNEL, 0);
+	CHECK(page);
+	CHECK_EQ(page_to_nid(page), 2);
+	__free_page(page);
+	page_validate();
+	give_back(~0UL);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_free_test.c - bad frees are reported once, contained, and the system
+ * goes on.
+ *
+ * After each one the frames are repaired by hand, so that the machine is left
+ * as it was found.
+ */
+#include "mm/page/page_free.c"
+
+#include "mm/page/memblock.h"
+#include "mm/page/page.h"
+#include "test/test.h"
+
+static unsigned long free_before;
+
+/* The bad call itself, between these two. */
+static void expect_bad(const char *why)
+{
+	free_before = nr_free_pages();
+	test_expect_report(why);
+}
+
+static void end_bad(void)
+{
+	struct page *page;
+
+	CHECK_EQ(test_expect_end(), 1);
+	CHECK_EQ(nr_free_pages(), free_before);
+	page = alloc_page(GFP_KERNEL);
+	CHECK(page);
+	__free_page(page);
+}
+
+TEST(free_of_a_free_frame_is_reported_and_ignored)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	CHECK(page);
+	__free_page(page);
+	expect_bad("is free already");
+	__free_page(page);
+	end_bad();
+	drain_all_pages();
+	expect_bad("is free already");
+	__free_page(page);
+	end_bad();
+	expect_bad("is free already");
+	put_page(page);
+	end_bad();
+}
+
+TEST(free_of_reserved_memory_is_reported_and_ignored)
+{
+	struct page *page = NULL;
+	unsigned long pfn;
+
+	for (pfn = 0; pfn < max_pfn && !page; pfn++)
+		if (pfn_valid(pfn) &&
+		    pageblock_flags[pfn >> PAGEBLOCK_ORDER] & PAGEBLOCK_INIT &&
+		    PageReserved(pfn_to_page(pfn)))
+			page = pfn_to_page(pfn);
+	CHECK(page);
+	expect_bad("is reserved");
+	__free_page(page);
+	end_bad();
+	CHECK(PageReserved(page));
+	CHECK_EQ(page_ref_count(page), 1);
+}
+
+TEST(free_of_something_outside_of_memory_is_reported_and_ignored)
+{
+	expect_bad("has no descriptor");
+	__free_page(mem_map + max_pfn);
+	end_bad();
+	expect_bad("has no descriptor");
+	__free_pages(mem_map + max_pfn + 12345, 3);
+	end_bad();
+}
+
+TEST(free_with_the_wrong_order_is_reported_and_leaks_the_run)
+{
+	unsigned int orders[][2] = { { 0, 1 }, { 2, 0 }, { 2, 1 },
+				     { 2, 3 }, { 3, 9 } };
+	unsigned int i, comp;
+
+	for (comp = 0; comp < 2; comp++) {
+		for (i = 0; i < ARRAY_SIZE(orders); i++) {
+			struct page *page = alloc_pages(
+				GFP_KERNEL | (comp ? __GFP_COMP : 0),
+				orders[i][0]);
+
+			CHECK(page);
+			expect_bad("wrong order");
+			__free_pages(page, orders[i][1]);
+			end_bad();
+			CHECK_EQ(page_ref_count(page), 1);
+			__free_pages(page, orders[i][0]);
+		}
+	}
+}
+
+TEST(free_of_a_frame_that_has_an_owner_is_reported_and_leaked)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	CHECK(page);
+	SetPageSlab(page);
+	expect_bad("owner's flags");
+	__free_page(page);
+	end_bad();
+	CHECK(PageSlab(page));
+	ClearPageSlab(page);
+	page->_mapcount = 0;
+	expect_bad("is still mapped");
+	__free_page(page);
+	end_bad();
+	page_mapcount_reset(page);
+	__free_page(page);
+}
+
+TEST(free_of_a_run_with_a_frame_in_use_is_reported_and_leaked)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 2);
+
+	CHECK(page);
+	get_page(page + 3);
+	expect_bad("has a frame in use");
+	__free_pages(page, 2);
+	end_bad();
+	page[3]._refcount = 0;
+	__free_pages(page, 2);
+}
+
+TEST(free_drops_one_reference_at_a_time)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	unsigned long before;
+
+	CHECK(page);
+	before = nr_free_pages();
+	get_page(page);
+	CHECK(get_page_unless_zero(page));
+	__free_page(page);
+	put_page(page);
+	CHECK_EQ(nr_free_pages(), before);
+	put_page(page);
+	CHECK_EQ(nr_free_pages(), before + 1);
+	CHECK(!get_page_unless_zero(page));
+}
+
+TEST(free_clears_flags_that_only_described_the_contents)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	CHECK(page);
+	SetPageUptodate(page);
+	SetPageDirty(page);
+	SetPageReferenced(page);
+	SetPageSwapBacked(page);
+	SetPageAnonExclusive(page);
+	__free_page(page);
+	CHECK(alloc_page(GFP_KERNEL) == page);
+	CHECK_EQ(page->flags & ~PAGE_FLAGS_ZONE, 0);
+	__free_page(page);
+}
+
+TEST(free_pages_of_null_does_nothing)
+{
+	free_pages(0, 0);
+	free_pages(0, 5);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pcp_test.c - the per-CPU lists through the allocator's own calls.
+ */
+#include "mm/page/pcp.c"
+
+#include <quire/vmstat.h>
+
+#include "mm/page/page.h"
+#include "test/test.h"
+
+static struct pcp *pcp_of(const struct page *page)
+{
+	return &page_zone(page)->pageset[smp_processor_id()];
+}
+
+TEST(pcp_gives_back_the_frame_freed_last)
+{
+	struct page *a = alloc_page(GFP_KERNEL), *b = alloc_page(GFP_KERNEL);
+
+	CHECK(a && b);
+	__free_page(a);
+	CHECK(PagePcp(a));
+	CHECK(alloc_page(GFP_KERNEL) == a);
+	__free_page(b);
+	__free_page(a);
+	CHECK(alloc_page(GFP_KERNEL) == a);
+	CHECK(alloc_page(GFP_KERNEL) == b);
+	__free_page(a);
+	__free_page(b);
+}
+
+#define MANY	400U
+
+TEST(pcp_holds_at_most_two_batches_of_a_type)
+{
+	struct page *page[MANY];
+	struct pcp *pcp;
+	unsigned int i, mt = MIGRATE_UNMOVABLE;
+
+	for (i = 0; i < MANY; i++)
+		CHECK(page[i] = alloc_page(GFP_KERNEL));
+	pcp = pcp_of(page[0]);
+	for (i = 0; i < MANY; i++) {
+		__free_page(page[i]);
+		CHECK(pcp->hot[mt].nr + pcp->cold[mt].nr <= 2 * pcp->batch);
+		pcp_validate(pcp);
+	}
+	CHECK(pcp->cold[mt].nr > 0);
+}
+
+TEST(pcp_drain_gives_everything_to_the_buddy_system)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct zone *zone;
+
+	CHECK(page);
+	__free_page(page);
+	CHECK(zone_pcp_pages(page_zone(page)) > 0);
+	drain_all_pages();
+	for_each_zone(zone)
+		CHECK_EQ(zone_pcp_pages(zone), 0);
+}
+
+/* What an interrupt handler finds that came in between. */
+TEST(pcp_busy_list_sends_callers_to_the_zone)
+{
+	struct page *page = alloc_page(GFP_KERNEL), *a, *b;
+	unsigned long free = nr_free_pages();
+	struct pcp *pcp = pcp_of(page);
+	u32 before;
+
+	raw_spin_lock(&pcp->lock.locked);
+	before = pcp->hot[MIGRATE_UNMOVABLE].nr;
+	a = alloc_page(GFP_ATOMIC);
+	b = alloc_page(GFP_ATOMIC | __GFP_ZERO);
+	CHECK(a && b && a != b);
+	CHECK_EQ(pcp->hot[MIGRATE_UNMOVABLE].nr, before);
+	CHECK_EQ(nr_free_pages(), free - 2);
+	__free_page(a);
+	__free_page(b);
+	CHECK_EQ(pcp->hot[MIGRATE_UNMOVABLE].nr, before);
+	CHECK_EQ(nr_free_pages(), free);
+	raw_spin_unlock(&pcp->lock.locked);
+	__free_page(page);
+}
+
+TEST(pcp_serves_each_migrate_type_from_its_own_pageblocks)
+{
+	struct page *u = alloc_page(GFP_KERNEL);
+	struct page *m = alloc_page(GFP_HIGHUSER_MOVABLE);
+	struct page *r = alloc_page(GFP_KERNEL | __GFP_RECLAIMABLE);
+
+	CHECK(u && m && r);
+	CHECK_EQ(pageblock_type(page_to_pfn(u)), MIGRATE_UNMOVABLE);
+	CHECK_EQ(pageblock_type(page_to_pfn(m)), MIGRATE_MOVABLE);
+	CHECK_EQ(pageblock_type(page_to_pfn(r)), MIGRATE_RECLAIMABLE);
+	__free_page(u);
+	__free_page(m);
+	__free_page(r);
+}
+
+/*
+ * Processors allocate, write into, pass on and free frames; each frame is
+ * stamped with a number that must still be there when it is freed elsewhere.
+ */
+#define SLOTS	64U
+#define ROUNDS	3000U
+
+static struct page *slots[SLOTS];
+
+static void pass_frames(void *arg, unsigned int k)
+{
+	u64 state = (k + 1) * 0x9e3779b97f4a7c15UL;
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < ROUNDS; i++) {
+		struct page *page = NULL;
+		u64 *word;
+
+		state = state * 6364136223846793005UL + 1442695040888963407UL;
+		if (state >> 60 < 9)
+			page = alloc_page(state >> 40 & 1 ? GFP_KERNEL :
+					  GFP_HIGHUSER_MOVABLE);
+		if (page) {
+			word = page_address(page);
+			word[0] = (uintptr_t)page;
+			word[511] = ~(u64)(uintptr_t)page;
+		}
+		page = __atomic_exchange_n(&slots[state >> 33 & (SLOTS - 1)],
+					   page, __ATOMIC_ACQ_REL);
+		if (page) {
+			word = page_address(page);
+			CHECK(word[0] == (uintptr_t)page);
+			CHECK(word[511] == ~(u64)(uintptr_t)page);
+			__free_page(page);
+		}
+		if (i % 512 == k)
+			drain_all_pages();
+	}
+}
+
+TEST(pcp_frames_allocated_here_and_freed_there_are_never_shared)
+{
+	unsigned long free = nr_free_pages();
+	unsigned int i;
+
+	test_run_on_cpus(8, pass_frames, NULL);
+	for (i = 0; i < SLOTS; i++)
+		if (slots[i])
+			__free_page(slots[i]);
+	CHECK_EQ(nr_free_pages(), free);
+	page_validate();
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* percpu_test.c - every processor has its own copy. */
+#include "mm/page/percpu.c"
+
+#include "test/test.h"
+
+DEFINE_PER_CPU(u64, percpu_test_value) = 0x1234;
+
+TEST(percpu_copies_start_with_the_initial_value)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		CHECK_EQ(*per_cpu_ptr(&percpu_test_value, cpu), 0x1234);
+}
+
+TEST(percpu_copies_lie_apart_and_keep_their_place_in_a_cache_line)
+{
+	unsigned int a, b;
+
+	for_each_possible_cpu(a) {
+		const char *pa = (const char *)per_cpu_ptr(&percpu_test_value,
+							   a);
+
+		CHECK_EQ(((uintptr_t)pa ^ (uintptr_t)&percpu_test_value) %
+			 CACHE_LINE, 0);
+		for (b = 0; b < a; b++) {
+			long d = pa - (const char *)per_cpu_ptr(
+					      &percpu_test_value, b);
+
+			CHECK((d < 0 ? -d : d) >=
+			      __stop_percpu - __start_percpu);
+		}
+	}
+}
+
+static void add_own(void *arg, unsigned int k)
+{
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i <= k; i++)
+		*this_cpu_ptr(&percpu_test_value) += 1;
+}
+
+TEST(percpu_processors_do_not_see_one_anothers_copy)
+{
+	unsigned int cpu, nr = test_run_on_cpus(8, add_own, NULL);
+
+	for (cpu = 0; cpu < nr; cpu++) {
+		u64 *p = per_cpu_ptr(&percpu_test_value, cpu);
+
+		CHECK_EQ(*p, 0x1234 + cpu + 1);
+		*p = 0x1234;
+	}
+}
