@@ -25,7 +25,7 @@
 #include <quire/printk.h>
 
 #define NR_BUCKETS 64
-#define SPIN_LIMIT 10000000
+#define SPIN_LIMIT 1000000
 /* At a scheduling point the turn passes one time in so many. */
 #define SWITCH_ONE_IN 4
 

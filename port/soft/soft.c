@@ -275,7 +275,7 @@ static void make_ram(const struct soft_layout *lo)
 		phys_addr_t end = ALIGN(r->end, PAGE_SIZE);
 		char *at = soft_arch.ram + start;
 
-		if (r->type == MEM_RANGE_FIRMWARE)
+		if (r->type == MEM_RANGE_FIRMWARE || start >= end)
 			continue;
 		need(mmap(at, end - start, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_FIXED | MAP_NORESERVE, soft.ram_fd,
