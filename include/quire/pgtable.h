@@ -59,9 +59,10 @@ static inline void ptl_unlock(struct page *table)
 	preempt_enable();
 }
 
+/* Acquire: what set_pte() published (a table, a page) is seen whole. */
 static inline pte_t ptep_get(const pte_t *ptep)
 {
-	return __pte(READ_ONCE(ptep->v));
+	return __pte(smp_load_acquire(&ptep->v));
 }
 
 /*
