@@ -163,23 +163,118 @@ static const char *parse_int(const char *f, int *n)
 	return f;
 }
 
-/* All integers are fetched at one of two sizes. */
-#define ARG(ap, sp) \
-	((sp)->bytes == sizeof(long) ? va_arg(ap, u64) : va_arg(ap, u32))
-
-int vscnprintf(char *buf, size_t size, const char *fmt, va_list args)
-{
-	struct cursor out = {buf, buf + size - 1};
+/* A va_list that functions can take turns on. */
+struct args {
 	va_list ap;
+};
+
+/* Digits, or '*' for an int argument. */
+static const char *parse_amount(const char *f, int *n, struct args *args)
+{
+	if (*f != '*')
+		return parse_int(f, n);
+	*n = va_arg(args->ap, int);
+	return f + 1;
+}
+
+/* From behind the '%' to the conversion's letter. */
+static const char *parse_spec(const char *f, struct spec *sp, struct args *args)
+{
+	*sp = (struct spec){.precision = -1};
+	f = parse_flags(f, sp);
+	f = parse_amount(f, &sp->width, args);
+	if (sp->width < 0) {
+		sp->left = true;
+		sp->width = -sp->width;
+	}
+	if (*f == '.')
+		f = parse_amount(f + 1, &sp->precision, args);
+	return parse_length(f, sp);
+}
+
+/* All integers are fetched at one of two sizes. */
+static u64 next_integer(const struct spec *sp, struct args *args)
+{
+	return sp->bytes == sizeof(long) ? va_arg(args->ap, u64)
+					 : va_arg(args->ap, u32);
+}
+
+static void put_signed(struct cursor *out, struct spec *sp, s64 d)
+{
+	const char *sign = d < 0 ? "-" : sp->plus ? "+" : sp->blank ? " " : "";
+
+	sp->alt = false;
+	put_number(out, sp, d < 0 ? 0 - (u64)d : (u64)d, 10, sign);
+}
+
+static void put_unsigned(struct cursor *out, const struct spec *sp, u64 v,
+			 unsigned int base)
+{
+	put_number(out, sp, cut_unsigned(v, sp->bytes), base, "");
+}
+
+/* As Linux: 16 digits, no prefix. */
+static void put_pointer(struct cursor *out, struct spec *sp, const void *p)
+{
+	sp->precision = 16;
+	sp->alt = false;
+	put_number(out, sp, (uintptr_t)p, 16, "");
+}
+
+/* false: there is no such conversion. */
+static bool convert(struct cursor *out, struct spec *sp, char letter,
+		    struct args *args)
+{
+	char c;
+
+	switch (letter) {
+	case 'd':
+	case 'i':
+		put_signed(out, sp,
+			   cut_signed(next_integer(sp, args), sp->bytes));
+		return true;
+	case 'u':
+		put_unsigned(out, sp, next_integer(sp, args), 10);
+		return true;
+	case 'X':
+	case 'x':
+		sp->upper = letter == 'X';
+		put_unsigned(out, sp, next_integer(sp, args), 16);
+		return true;
+	case 'o':
+		put_unsigned(out, sp, next_integer(sp, args), 8);
+		return true;
+	case 'p':
+		put_pointer(out, sp, va_arg(args->ap, const void *));
+		return true;
+	case 'c':
+		c = (char)va_arg(args->ap, int);
+		put_field(out, sp, "", 0, &c, 1);
+		return true;
+	case 's':
+		put_string(out, sp, va_arg(args->ap, const char *));
+		return true;
+	case '%':
+		put(out, '%');
+		return true;
+	default:
+		return false;
+	}
+}
+
+int vscnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	struct cursor out;
+	struct args args;
+	struct spec sp;
 
 	if (size == 0)
 		return 0;
-	va_copy(ap, args);
+	out.at = buf;
+	out.end = buf + size - 1;
+	va_copy(args.ap, ap);
 	while (*fmt) {
-		const char *start = fmt, *f;
-		struct spec sp = {.precision = -1};
-		u64 v;
-		s64 d;
+		const char *start = fmt;
 
 		if (*fmt != '%') {
 			while (*fmt && *fmt != '%')
@@ -187,80 +282,13 @@ int vscnprintf(char *buf, size_t size, const char *fmt, va_list args)
 			put_many(&out, start, (size_t)(fmt - start));
 			continue;
 		}
-		f = parse_flags(fmt + 1, &sp);
-		if (*f == '*') {
-			sp.width = va_arg(ap, int);
-			if (sp.width < 0) {
-				sp.left = true;
-				sp.width = -sp.width;
-			}
-			f++;
-		} else {
-			f = parse_int(f, &sp.width);
-		}
-		if (*f == '.') {
-			if (*++f == '*') {
-				sp.precision = va_arg(ap, int);
-				f++;
-			} else {
-				f = parse_int(f, &sp.precision);
-			}
-		}
-		f = parse_length(f, &sp);
-		switch (*f) {
-		case 'd':
-		case 'i':
-			d = cut_signed(ARG(ap, &sp), sp.bytes);
-			v = d < 0 ? 0 - (u64)d : (u64)d;
-			sp.alt = false;
-			put_number(&out, &sp, v, 10,
-				   d < 0      ? "-"
-				   : sp.plus  ? "+"
-				   : sp.blank ? " "
-					      : "");
-			break;
-		case 'X':
-			sp.upper = true;
-			/* fallthrough */
-		case 'x':
-			v = cut_unsigned(ARG(ap, &sp), sp.bytes);
-			put_number(&out, &sp, v, 16, "");
-			break;
-		case 'u':
-			v = cut_unsigned(ARG(ap, &sp), sp.bytes);
-			put_number(&out, &sp, v, 10, "");
-			break;
-		case 'o':
-			v = cut_unsigned(ARG(ap, &sp), sp.bytes);
-			put_number(&out, &sp, v, 8, "");
-			break;
-		case 'p':
-			/* As Linux: 16 digits, no prefix. */
-			sp.precision = 16;
-			sp.alt = false;
-			put_number(&out, &sp,
-				   (uintptr_t)va_arg(ap, const void *), 16, "");
-			break;
-		case 'c': {
-			char c = (char)va_arg(ap, int);
-
-			put_field(&out, &sp, "", 0, &c, 1);
-			break;
-		}
-		case 's':
-			put_string(&out, &sp, va_arg(ap, const char *));
-			break;
-		case '%':
-			put(&out, '%');
-			break;
-		default:
-			put_many(&out, start, (size_t)(f - start));
-			fmt = f;
-			continue;
-		}
-		fmt = f + 1;
+		fmt = parse_spec(fmt + 1, &sp, &args);
+		if (convert(&out, &sp, *fmt, &args))
+			fmt++;
+		else
+			put_many(&out, start, (size_t)(fmt - start));
 	}
-	va_end(ap);
+	va_end(args.ap);
 	*out.at = '\0';
 	return (int)(out.at - buf);
 }
