@@ -359,8 +359,7 @@ void buddy_validate(struct zone *zone)
 			struct page_list *l = &zone->free_area[order].list[mt];
 			u32 pfn, prev = PFN_NIL, nr = 0;
 
-			page_list_for_each(pfn, l)
-			{
+			page_list_for_each(pfn, l) {
 				BUG_ON(pfn_to_page(pfn)->link.prev != prev);
 				validate_block(zone, pfn, order, mt);
 				prev = pfn;

@@ -11,7 +11,7 @@
 
 #include "test/test.h"
 
-#define LENT_PAGES	(1UL << MAX_ORDER)
+#define LENT_PAGES (1UL << MAX_ORDER)
 
 static struct {
 	struct zone zone;
@@ -37,9 +37,9 @@ static struct zone *borrow_zone(void)
 	lent.home = page_zone(lent.pages);
 	memset(zone, 0, sizeof(*zone));
 	spin_lock_init(&zone->lock, LOCK_RANK_ZONE);
-	zone->page_flags = lent.home->page_flags ^
-			   (u32)(lent.home->idx ^ ZONE_MOVABLE)
-				   << PAGEFLAGS_ZONE_SHIFT;
+	zone->page_flags =
+		lent.home->page_flags ^ (u32)(lent.home->idx ^ ZONE_MOVABLE)
+						<< PAGEFLAGS_ZONE_SHIFT;
 	buddy_init_zone(zone);
 	for (i = 0; i < LENT_PAGES; i++) {
 		WRITE_ONCE(lent.pages[i].flags, zone->page_flags);
@@ -249,7 +249,7 @@ TEST(buddy_keeps_isolated_pageblocks_apart)
 
 TEST(buddy_bulk_gives_what_single_allocations_would_in_order)
 {
-	struct pcp_stack stack = { PFN_NIL, 0 };
+	struct pcp_stack stack = {PFN_NIL, 0};
 	struct zone *zone = borrow_zone();
 	u32 pfn;
 	unsigned long i, seen[21];
@@ -276,7 +276,7 @@ TEST(buddy_bulk_gives_what_single_allocations_would_in_order)
 
 TEST(buddy_bulk_gives_what_there_is_at_the_end)
 {
-	struct pcp_stack stack = { PFN_NIL, 0 };
+	struct pcp_stack stack = {PFN_NIL, 0};
 	struct zone *zone = borrow_zone();
 	unsigned long i;
 

@@ -202,14 +202,17 @@ TEST_MACHINE(memblock_sorts_merges_and_lets_reserved_and_firmware_win, &messy)
 }
 
 /* More ranges than the static arrays hold: every second 64 KiB of 64 MiB. */
-#define R1(i) \
-	{ (2 * (i) + 32) * 0x10000UL, (2 * (i) + 33) * 0x10000UL, 0, \
-	  MEM_RANGE_USABLE },
-#define R8(i) R1(i) R1(i + 1) R1(i + 2) R1(i + 3) \
-	      R1(i + 4) R1(i + 5) R1(i + 6) R1(i + 7)
-#define R64(i) R8(i) R8(i + 8) R8(i + 16) R8(i + 24) \
-	       R8(i + 32) R8(i + 40) R8(i + 48) R8(i + 56)
-#define MANY	512U
+#define R1(i)                                                       \
+	{(2 * (i) + 32) * 0x10000UL, (2 * (i) + 33) * 0x10000UL, 0, \
+	 MEM_RANGE_USABLE},
+#define R8(i) \
+	R1(i) \
+	R1(i + 1) R1(i + 2) R1(i + 3) R1(i + 4) R1(i + 5) R1(i + 6) R1(i + 7)
+#define R64(i)                                                           \
+	R8(i)                                                            \
+	R8(i + 8) R8(i + 16) R8(i + 24) R8(i + 32) R8(i + 40) R8(i + 48) \
+		R8(i + 56)
+#define MANY 512U
 /* clang-format off */
 static const struct mem_range many_ranges[MANY + 1] = {
 	R64(0) R64(64) R64(128) R64(192) R64(256) R64(320) R64(384) R64(448)

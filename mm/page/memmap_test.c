@@ -10,8 +10,8 @@
 #include "port/soft/soft.h"
 #include "test/test.h"
 
-#define MIB	((phys_addr_t)1 << 20)
-#define BLOCK_BYTES	(PAGEBLOCK_NR_PAGES << PAGE_SHIFT)
+#define MIB	    ((phys_addr_t)1 << 20)
+#define BLOCK_BYTES (PAGEBLOCK_NR_PAGES << PAGE_SHIFT)
 
 TEST(memmap_finds_a_frame_from_its_descriptor_and_back)
 {
@@ -39,12 +39,14 @@ TEST(memmap_lies_in_reserved_memory)
 }
 
 static const struct mem_range large_ranges[] = {
-	{ 1 * MIB, 1024 * MIB, 0, MEM_RANGE_USABLE },
-	{ 1 * MIB, 3 * MIB, 0, MEM_RANGE_RESERVED },
+	{1 * MIB, 1024 * MIB, 0, MEM_RANGE_USABLE},
+	{1 * MIB, 3 * MIB, 0, MEM_RANGE_RESERVED},
 };
 static const struct soft_layout large = {
-	.ranges = large_ranges, .nr_ranges = ARRAY_SIZE(large_ranges),
-	.nr_cpus = 1, .nr_nodes = 1,
+	.ranges = large_ranges,
+	.nr_ranges = ARRAY_SIZE(large_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
 };
 
 static unsigned long blocks_filled_in(void)
@@ -57,8 +59,7 @@ static unsigned long blocks_filled_in(void)
 }
 
 /* Two at the low end, five with the array (8 MiB) and the rest on top. */
-TEST_MACHINE(memmap_fills_in_descriptors_only_where_something_is_taken,
-	     &large)
+TEST_MACHINE(memmap_fills_in_descriptors_only_where_something_is_taken, &large)
 {
 	unsigned long before = blocks_filled_in(), after;
 	struct page *page;
@@ -89,12 +90,14 @@ TEST_MACHINE(memmap_costs_a_hundred_and_twentyeighth_of_memory, &large)
  * between them is given to others.
  */
 static const struct mem_range island_ranges[] = {
-	{ 16 * MIB, 20 * MIB, 0, MEM_RANGE_USABLE },
-	{ 80 * MIB, 84 * MIB, 0, MEM_RANGE_USABLE },
+	{16 * MIB, 20 * MIB, 0, MEM_RANGE_USABLE},
+	{80 * MIB, 84 * MIB, 0, MEM_RANGE_USABLE},
 };
 static const struct soft_layout islands = {
-	.ranges = island_ranges, .nr_ranges = ARRAY_SIZE(island_ranges),
-	.nr_cpus = 1, .nr_nodes = 1,
+	.ranges = island_ranges,
+	.nr_ranges = ARRAY_SIZE(island_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
 };
 
 TEST_MACHINE(memmap_does_not_take_memory_for_holes, &islands)
@@ -111,13 +114,15 @@ TEST_MACHINE(memmap_does_not_take_memory_for_holes, &islands)
 
 /* Ranges that begin and end in the middle of a pageblock. */
 static const struct mem_range ragged_ranges[] = {
-	{ 16 * MIB + 0x5000, 19 * MIB + 0x3000, 0, MEM_RANGE_USABLE },
-	{ 19 * MIB + 0x7000, 25 * MIB - 0x1000, 1, MEM_RANGE_USABLE },
-	{ 21 * MIB + 0x1000, 21 * MIB + 0x2000, 1, MEM_RANGE_RESERVED },
+	{16 * MIB + 0x5000, 19 * MIB + 0x3000, 0, MEM_RANGE_USABLE},
+	{19 * MIB + 0x7000, 25 * MIB - 0x1000, 1, MEM_RANGE_USABLE},
+	{21 * MIB + 0x1000, 21 * MIB + 0x2000, 1, MEM_RANGE_RESERVED},
 };
 static const struct soft_layout ragged = {
-	.ranges = ragged_ranges, .nr_ranges = ARRAY_SIZE(ragged_ranges),
-	.nr_cpus = 1, .nr_nodes = 2,
+	.ranges = ragged_ranges,
+	.nr_ranges = ARRAY_SIZE(ragged_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 2,
 };
 
 TEST_MACHINE(memmap_reserves_holes_that_share_a_pageblock, &ragged)
@@ -134,8 +139,7 @@ TEST_MACHINE(memmap_reserves_holes_that_share_a_pageblock, &ragged)
 	page_validate();
 }
 
-TEST_MACHINE(free_reserved_range_gives_whole_frames_to_the_buddy_system,
-	     &large)
+TEST_MACHINE(free_reserved_range_gives_whole_frames_to_the_buddy_system, &large)
 {
 	unsigned long total = totalram_pages(), free = nr_free_pages(), nr;
 
@@ -147,7 +151,8 @@ TEST_MACHINE(free_reserved_range_gives_whole_frames_to_the_buddy_system,
 	/* Once is enough. */
 	test_expect_report("is not reserved memory");
 	CHECK_EQ(free_reserved_range(1 * MIB + PAGE_SIZE,
-				     1 * MIB + 2 * PAGE_SIZE), 0);
+				     1 * MIB + 2 * PAGE_SIZE),
+		 0);
 	test_expect_end();
 	/* So that the machine has as much free as the runner expects. */
 	while (nr_free_pages() > free)

@@ -109,6 +109,8 @@ static struct page *rmqueue(struct zone *zone, unsigned int order,
 	spin_lock_irqsave(&zone->lock, flags);
 	if (zone_watermark_ok(zone, order, highest, alloc_flags))
 		page = buddy_alloc(zone, order, mt);
+	if (page)
+		zone_count(&zone->allocs, 1UL << order);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return page;
 }
@@ -135,8 +137,6 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 			prep_compound(page, order);
 		else if (order)
 			prep_run(page, order);
-		count_vm_events((enum vm_event)(VMEV_pgalloc_dma + zone->idx),
-				1UL << order);
 		return page;
 	}
 	return NULL;
@@ -243,31 +243,28 @@ static noinline struct page *alloc_slow(gfp_t gfp, unsigned int order, int nid)
 	return page;
 }
 
-/* A frame off the hot stack, or NULL. */
+/* A frame off the hot stack; NULL: empty, or the list is busy. */
 static __always_inline struct page *alloc_hot(gfp_t gfp)
 {
 	struct pcp *pcp = this_cpu_ptr(&page_cpu)->of_gfp[gfp & GFP_ZONEMASK];
-	unsigned int mt = gfp_migratetype(gfp);
+	struct pcp_stack *hot = pcp_hot(pcp, gfp);
 	struct page *page;
 	u32 flags, pfn;
 
-	if (unlikely(mt >= MIGRATE_PCPTYPES || !pcp ||
-		     !raw_spin_trylock(&pcp->lock.locked)))
+	if (unlikely(!raw_spin_trylock(&pcp->lock.locked)))
 		return NULL;
-	pfn = pcp->hot[mt].first;
+	pfn = hot->first;
 	if (unlikely(pfn == PFN_NIL)) {
 		raw_spin_unlock(&pcp->lock.locked);
 		return NULL;
 	}
 	page = pfn_to_page(pfn);
-	pcp_stack_set(&pcp->hot[mt], page->link.next, pcp->hot[mt].nr - 1);
+	pcp_stack_set(hot, page->link.next, hot->nr - 1);
 	raw_spin_unlock(&pcp->lock.locked);
 
 	flags = page->flags & PAGE_FLAGS_ZONE;
 	VM_BUG_ON(page->flags != (flags | 1U << PG_pcp) || page->_refcount);
 	prep_frame(page, flags);
-	count_vm_event((enum vm_event)(VMEV_pgalloc_dma +
-				       (flags >> PAGEFLAGS_ZONE_SHIFT & 7)));
 	return page;
 }
 

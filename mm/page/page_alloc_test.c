@@ -9,7 +9,7 @@
 #include "port/soft/soft.h"
 #include "test/test.h"
 
-#define MIB	((phys_addr_t)1 << 20)
+#define MIB ((phys_addr_t)1 << 20)
 
 static bool is_filled(const struct page *page, unsigned int order, u8 byte)
 {
@@ -159,7 +159,7 @@ TEST(alloc_pages_exact_keeps_only_what_is_needed)
 
 TEST(alloc_pages_bulk_fills_only_empty_slots)
 {
-	struct page *pages[20] = { NULL }, *mine = alloc_page(GFP_KERNEL);
+	struct page *pages[20] = {NULL}, *mine = alloc_page(GFP_KERNEL);
 	unsigned int i;
 
 	CHECK(mine);
@@ -175,7 +175,7 @@ TEST(every_call_can_fail_and_then_takes_nothing)
 {
 	EACH_FAILURE(n) {
 		unsigned long free = nr_free_pages(), got;
-		struct page *pages[4] = { NULL };
+		struct page *pages[4] = {NULL};
 		void *exact;
 
 		exact = alloc_pages_exact(3 * PAGE_SIZE, GFP_KERNEL);
@@ -202,11 +202,13 @@ TEST(nofail_is_never_made_to_fail)
 /* ---- short of memory: small machines of one zone and one processor ---- */
 
 static const struct mem_range small_ranges[] = {
-	{ 16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE },
+	{16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE},
 };
 static const struct soft_layout small = {
-	.ranges = small_ranges, .nr_ranges = ARRAY_SIZE(small_ranges),
-	.nr_cpus = 1, .nr_nodes = 1,
+	.ranges = small_ranges,
+	.nr_ranges = ARRAY_SIZE(small_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
 };
 
 /* Frames taken, linked by number; the owner's link is free for that. */
@@ -275,8 +277,7 @@ TEST_MACHINE(watermark_lets_urgent_requests_go_deeper, &small)
 	give_back(~0UL);
 }
 
-TEST_MACHINE(failed_allocation_is_reported_with_flags_by_name_and_zones,
-	     &small)
+TEST_MACHINE(failed_allocation_is_reported_with_flags_by_name_and_zones, &small)
 {
 	take_all(GFP_KERNEL);
 	test_expect_report("page allocation failure: order:4, "
@@ -292,8 +293,8 @@ TEST_MACHINE(failed_allocation_is_reported_with_flags_by_name_and_zones,
 /* A test double of everything that may free memory. */
 static struct {
 	unsigned int reclaims, wakes, kills;
-	unsigned long each;		/* frames a reclaim frees */
-	unsigned long after_kill;	/* frames a kill frees */
+	unsigned long each; /* frames a reclaim frees */
+	unsigned long after_kill; /* frames a kill frees */
 } fake;
 
 static unsigned long fake_reclaim(gfp_t gfp, unsigned int order)
@@ -350,7 +351,7 @@ TEST_MACHINE(falling_below_low_wakes_kswapd_and_goes_on, &small)
 
 			CHECK(page);
 			page->link.next = hoard;
-			(u32)page_to_pfn(page);
+			(u32) page_to_pfn(page);
 		});
 	CHECK(zone->free_pages < zone->watermark[WMARK_LOW]);
 	CHECK(zone->free_pages >= zone->watermark[WMARK_MIN]);
@@ -439,13 +440,15 @@ TEST_MACHINE(nofail_waits_until_there_is_memory, &small)
 /* ---- zones in line: 8 MiB each of DMA, DMA32 and NORMAL ---- */
 
 static const struct mem_range three_ranges[] = {
-	{ 4 * MIB, 12 * MIB, 0, MEM_RANGE_USABLE },
-	{ 32 * MIB, 40 * MIB, 0, MEM_RANGE_USABLE },
-	{ 4096 * MIB, 4104 * MIB, 0, MEM_RANGE_USABLE },
+	{4 * MIB, 12 * MIB, 0, MEM_RANGE_USABLE},
+	{32 * MIB, 40 * MIB, 0, MEM_RANGE_USABLE},
+	{4096 * MIB, 4104 * MIB, 0, MEM_RANGE_USABLE},
 };
 static const struct soft_layout three_zones = {
-	.ranges = three_ranges, .nr_ranges = ARRAY_SIZE(three_ranges),
-	.nr_cpus = 1, .nr_nodes = 1,
+	.ranges = three_ranges,
+	.nr_ranges = ARRAY_SIZE(three_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
 };
 
 TEST_MACHINE(requests_fall_back_to_lower_zones_but_leave_their_reserve,
@@ -461,8 +464,8 @@ TEST_MACHINE(requests_fall_back_to_lower_zones_but_leave_their_reserve,
 	CHECK_EQ(normal->free_pages, normal->watermark[WMARK_MIN]);
 	CHECK_EQ(dma32->free_pages, dma32->watermark[WMARK_MIN] +
 					    dma32->lowmem_reserve[ZONE_NORMAL]);
-	CHECK_EQ(dma->free_pages, dma->watermark[WMARK_MIN] +
-					  dma->lowmem_reserve[ZONE_NORMAL]);
+	CHECK_EQ(dma->free_pages,
+		 dma->watermark[WMARK_MIN] + dma->lowmem_reserve[ZONE_NORMAL]);
 	/* Those who need low memory still find some. */
 	CHECK(take_all(GFP_KERNEL | GFP_DMA32) > 0);
 	CHECK(take_all(GFP_KERNEL | GFP_DMA) > 0);
@@ -474,16 +477,17 @@ TEST_MACHINE(requests_fall_back_to_lower_zones_but_leave_their_reserve,
 /* ---- nodes ---- */
 
 static const struct mem_range node_ranges[] = {
-	{ 16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE },
-	{ 24 * MIB, 32 * MIB, 1, MEM_RANGE_USABLE },
-	{ 32 * MIB, 41 * MIB, 2, MEM_RANGE_USABLE },
+	{16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE},
+	{24 * MIB, 32 * MIB, 1, MEM_RANGE_USABLE},
+	{32 * MIB, 41 * MIB, 2, MEM_RANGE_USABLE},
 };
-static const u8 node_distances[] = { 10, 40, 20,
-				     40, 10, 30,
-				     20, 30, 10 };
+static const u8 node_distances[] = {10, 40, 20, 40, 10, 30, 20, 30, 10};
 static const struct soft_layout three_nodes = {
-	.ranges = node_ranges, .nr_ranges = ARRAY_SIZE(node_ranges),
-	.nr_cpus = 1, .nr_nodes = 3, .distances = node_distances,
+	.ranges = node_ranges,
+	.nr_ranges = ARRAY_SIZE(node_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 3,
+	.distances = node_distances,
 };
 
 TEST_MACHINE(zonelists_are_by_distance, &three_nodes)

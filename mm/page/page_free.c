@@ -17,7 +17,6 @@
 #include "mm/page/zone.h"
 
 #include <quire/printk.h>
-#include <quire/vmstat.h>
 
 /* pageblock_flags of a block whose frames may go to the per-CPU lists. */
 #define BLOCK_ORDINARY (PAGEBLOCK_PRESENT | PAGEBLOCK_INIT)
@@ -50,8 +49,8 @@ static void free_to_zone(struct page *page, unsigned int order)
 	spin_lock_irqsave(&zone->lock, flags);
 	WRITE_ONCE(page->flags, zone->page_flags);
 	buddy_free(zone, page_to_pfn(page), order);
+	zone_count(&zone->frees, 1UL << order);
 	spin_unlock_irqrestore(&zone->lock, flags);
-	count_vm_events(VMEV_pgfree, 1UL << order);
 }
 
 /* The frame stays in use for ever. */
@@ -59,43 +58,6 @@ static void leak(struct page *page, const char *why)
 {
 	WRITE_ONCE(page->_refcount, 1);
 	bad_page(page, why);
-}
-
-/* One frame, its last reference gone, that free_hot() refused. */
-static noinline void free_single(struct page *page)
-{
-	const char *why = free_is_bad(page, 0);
-
-	if (why)
-		leak(page, why);
-	else
-		free_to_zone(page, 0);
-}
-
-static __always_inline void free_hot(struct page *page)
-{
-	unsigned long pfn = page_to_pfn(page);
-	unsigned int mt = READ_ONCE(pageblock_flags[pfn >> PAGEBLOCK_ORDER]) -
-			  BLOCK_ORDINARY;
-	u32 flags = READ_ONCE(page->flags), nr;
-	struct pcp *pcp;
-
-	if (unlikely(flags & PAGE_FLAGS_CHECK_AT_FREE ||
-		     READ_ONCE(page->_mapcount) != -1 ||
-		     mt >= MIGRATE_PCPTYPES))
-		return free_single(page);
-	flags &= PAGE_FLAGS_ZONE;
-	pcp = this_cpu_ptr(&page_cpu)->of_zone[flags >> PAGEFLAGS_ZONE_SHIFT];
-	if (unlikely(!raw_spin_trylock(&pcp->lock.locked)))
-		return free_single(page);
-	WRITE_ONCE(page->flags, flags | 1U << PG_pcp);
-	page->link.next = pcp->hot[mt].first;
-	nr = pcp->hot[mt].nr + 1;
-	pcp_stack_set(&pcp->hot[mt], (u32)pfn, nr);
-	if (unlikely(nr >= pcp->batch))
-		pcp_overflow(pcp, mt);
-	raw_spin_unlock(&pcp->lock.locked);
-	count_vm_event(VMEV_pgfree);
 }
 
 /* The other frames of a run must be clean, and become so. */
@@ -139,31 +101,76 @@ static noinline void free_run(struct page *page, int order)
 		free_to_zone(page, is);
 }
 
-/* Drop a reference: was it the last?  A bad free is reported, not counted. */
-static __always_inline bool put_page_testzero(struct page *page)
+/* The last reference is gone, and free_hot() refused. */
+static noinline void free_slow(struct page *page, int order)
 {
-	if (unlikely(!READ_ONCE(page->_refcount))) {
-		bad_page(page, "is free already");
-		return false;
-	}
-	return __atomic_fetch_sub(&page->_refcount, 1, __ATOMIC_ACQ_REL) == 1;
+	const char *why;
+
+	if (READ_ONCE(page->flags) & PAGE_FLAGS_RUN || order > 0)
+		return free_run(page, order);
+	why = free_is_bad(page, 0);
+	if (why)
+		leak(page, why);
+	else
+		free_to_zone(page, 0);
 }
 
-static noinline void free_invalid(struct page *page)
+/*
+ * A single frame, its last reference gone, to the hot stack.  pfn and block,
+ * its pageblock_flags, are known to the caller.
+ */
+static __always_inline bool free_hot(struct page *page, unsigned long pfn,
+				     unsigned int block)
 {
-	bad_page(page, "has no descriptor");
+	unsigned int mt = block - BLOCK_ORDINARY;
+	u32 flags = READ_ONCE(page->flags), nr;
+	struct pcp *pcp;
+
+	if (unlikely(flags & (PAGE_FLAGS_CHECK_AT_FREE | PAGE_FLAGS_RUN) ||
+		     READ_ONCE(page->_mapcount) != -1 ||
+		     mt >= MIGRATE_PCPTYPES))
+		return false;
+	flags &= PAGE_FLAGS_ZONE;
+	pcp = this_cpu_ptr(&page_cpu)->of_zone[flags >> PAGEFLAGS_ZONE_SHIFT];
+	if (unlikely(!raw_spin_trylock(&pcp->lock.locked)))
+		return false;
+	WRITE_ONCE(page->flags, flags | 1U << PG_pcp);
+	WRITE_ONCE(pcp->freed, pcp->freed + 1);
+	page->link.next = pcp->hot[mt].first;
+	nr = pcp->hot[mt].nr + 1;
+	pcp_stack_set(&pcp->hot[mt], (u32)pfn, nr);
+	if (unlikely(nr >= pcp->batch))
+		pcp_overflow_unlock(pcp, mt);
+	else
+		raw_spin_unlock(&pcp->lock.locked);
+	return true;
+}
+
+/*
+ * Drop a reference, free on the last.  order -1: as the page says.  Nothing is
+ * written when the frame has no descriptor or no reference.
+ */
+static __always_inline void drop_page(struct page *page, int order)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int block;
+
+	if (unlikely(pfn >= max_pfn))
+		return bad_page(page, "has no descriptor");
+	block = READ_ONCE(pageblock_flags[pfn >> PAGEBLOCK_ORDER]);
+	if (unlikely(!(block & PAGEBLOCK_PRESENT)))
+		return bad_page(page, "has no descriptor");
+	if (unlikely(!READ_ONCE(page->_refcount)))
+		return bad_page(page, "is free already");
+	if (__atomic_fetch_sub(&page->_refcount, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	if (unlikely(order > 0 || !free_hot(page, pfn, block)))
+		free_slow(page, order);
 }
 
 void __free_pages(struct page *page, unsigned int order)
 {
-	if (unlikely(!pfn_valid(page_to_pfn(page))))
-		return free_invalid(page);
-	if (!put_page_testzero(page))
-		return;
-	if (likely(!order && !(READ_ONCE(page->flags) & PAGE_FLAGS_RUN)))
-		free_hot(page);
-	else
-		free_run(page, (int)order);
+	drop_page(page, (int)order);
 }
 
 static struct page *compound_head(struct page *page)
@@ -175,13 +182,7 @@ static struct page *compound_head(struct page *page)
 
 void put_page(struct page *page)
 {
-	page = compound_head(page);
-	if (!put_page_testzero(page))
-		return;
-	if (likely(!(READ_ONCE(page->flags) & PAGE_FLAGS_RUN)))
-		free_hot(page);
-	else
-		free_run(page, -1);
+	drop_page(compound_head(page), -1);
 }
 
 void free_pages(unsigned long addr, unsigned int order)

@@ -8,6 +8,8 @@
  */
 #include "mm/page/page_free.c"
 
+#include <quire/vmstat.h>
+
 #include "mm/page/memblock.h"
 #include "mm/page/page.h"
 #include "test/test.h"
@@ -80,8 +82,7 @@ TEST(free_of_something_outside_of_memory_is_reported_and_ignored)
 
 TEST(free_with_the_wrong_order_is_reported_and_leaks_the_run)
 {
-	unsigned int orders[][2] = { { 0, 1 }, { 2, 0 }, { 2, 1 },
-				     { 2, 3 }, { 3, 9 } };
+	unsigned int orders[][2] = {{0, 1}, {2, 0}, {2, 1}, {2, 3}, {3, 9}};
 	unsigned int i, comp;
 
 	for (comp = 0; comp < 2; comp++) {

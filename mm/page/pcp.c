@@ -13,7 +13,7 @@
  * 2. Invariants, checked by pcp_validate().
  *    C1  a hot stack has fewer than batch frames outside the lock
  *    C2  frames on a stack have PG_pcp, _refcount 0 and belong to the zone
- *    C3  a stack's nr is its length
+ *    C3  a hot stack's nr is its length; a cold one has batch frames or none
  * 3. Guard.  pcp->lock is only ever tried by its own processor.  It fails when
  *    an interrupt handler came in between, or while another processor drains
  *    the lists; the caller then goes to the zone itself.  So the owner never
@@ -22,7 +22,10 @@
  *    task context.
  * 4. Watermarks are looked at when a batch is taken, not for each frame: what
  *    lies here has left the zone's count already.
- * 5. Order: pcp->lock, then zone->lock.
+ * 5. Counting.  Only frees are counted on the way (pcp->freed).  What was
+ *    allocated follows: frees + taken from the zone - given to it - what is
+ *    here (sum_vm_event).
+ * 6. Order: pcp->lock, then zone->lock.
  */
 #include "mm/page/zone.h"
 
@@ -30,28 +33,29 @@
 
 DEFINE_PER_CPU(struct page_cpu, page_cpu);
 
-void pcp_init(struct pcp *pcp, struct zone *zone, u32 batch)
+struct pcp no_pcp;
+
+void pcp_init(struct pcp *pcp, unsigned int zone_slot, unsigned int batch)
 {
 	unsigned int mt;
 
 	pcp->lock.locked = 0;
-	pcp->batch = batch;
-	pcp->zone = zone;
-	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
+	pcp->batch = (u16)batch;
+	pcp->zone_slot = (u16)zone_slot;
+	pcp->freed = 0;
+	for (mt = 0; mt < ARRAY_SIZE(pcp->hot); mt++)
 		pcp_stack_set(&pcp->hot[mt], PFN_NIL, 0);
-		pcp_stack_set(&pcp->cold[mt], PFN_NIL, 0);
-	}
+	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
+		WRITE_ONCE(pcp->cold[mt], PFN_NIL);
 }
 
-/* Give a whole stack back; pcp->lock held. */
-static void drain_stack(struct zone *zone, struct pcp_stack *stack)
+/* Give nr frames, linked, to the zone; pcp->lock held. */
+static void drain_list(struct zone *zone, u32 pfn, unsigned int nr)
 {
 	unsigned long flags;
-	u32 pfn = stack->first;
 
-	if (!stack->nr)
-		return;
 	spin_lock_irqsave(&zone->lock, flags);
+	zone_count(&zone->drained, nr);
 	while (pfn != PFN_NIL) {
 		u32 next = pfn_to_page(pfn)->link.next;
 
@@ -59,7 +63,22 @@ static void drain_stack(struct zone *zone, struct pcp_stack *stack)
 		pfn = next;
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);
-	pcp_stack_set(stack, PFN_NIL, 0);
+}
+
+static void drain_hot(struct pcp *pcp, unsigned int mt)
+{
+	if (!pcp->hot[mt].nr)
+		return;
+	drain_list(pcp_zone(pcp), pcp->hot[mt].first, pcp->hot[mt].nr);
+	pcp_stack_set(&pcp->hot[mt], PFN_NIL, 0);
+}
+
+static void drain_cold(struct pcp *pcp, unsigned int mt)
+{
+	if (pcp->cold[mt] == PFN_NIL)
+		return;
+	drain_list(pcp_zone(pcp), pcp->cold[mt], pcp->batch);
+	WRITE_ONCE(pcp->cold[mt], PFN_NIL);
 }
 
 static struct page *pop(struct pcp_stack *stack)
@@ -70,23 +89,19 @@ static struct page *pop(struct pcp_stack *stack)
 	return page;
 }
 
-static void move_stack(struct pcp_stack *to, struct pcp_stack *from)
-{
-	pcp_stack_set(to, from->first, from->nr);
-	pcp_stack_set(from, PFN_NIL, 0);
-}
-
 /* The hot stack ran empty: use the cold one, or get a batch. */
 static bool refill(struct pcp *pcp, unsigned int mt, enum zone_type highest,
 		   unsigned int alloc_flags)
 {
 	struct pcp_stack *hot = &pcp->hot[mt];
-	struct zone *zone = pcp->zone;
-	unsigned int nr = pcp->batch - 1;
+	struct zone *zone = pcp_zone(pcp);
+	unsigned int nr = pcp->batch - 1U;
 	unsigned long flags;
 
-	if (pcp->cold[mt].nr) {
-		move_stack(hot, &pcp->cold[mt]);
+	if (pcp->cold[mt] != PFN_NIL) {
+		/* One short of full: the caller pops it at once. */
+		pcp_stack_set(hot, pcp->cold[mt], pcp->batch);
+		WRITE_ONCE(pcp->cold[mt], PFN_NIL);
 		return true;
 	}
 	spin_lock_irqsave(&zone->lock, flags);
@@ -94,10 +109,11 @@ static bool refill(struct pcp *pcp, unsigned int mt, enum zone_type highest,
 	if (!zone_watermark_ok(zone, 0, highest, alloc_flags))
 		nr = 0;
 	else if (zone->free_pages <
-		 zone->watermark[WMARK_HIGH] + 4 * pcp->batch)
+		 zone->watermark[WMARK_HIGH] + 4UL * pcp->batch)
 		nr = 1;
 	if (nr)
 		nr = buddy_alloc_bulk(zone, mt, nr, hot);
+	zone_count(&zone->refilled, nr);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return nr;
 }
@@ -115,10 +131,12 @@ struct page *pcp_refill(struct pcp *pcp, unsigned int mt,
 	return page;
 }
 
-void pcp_overflow(struct pcp *pcp, unsigned int mt)
+void pcp_overflow_unlock(struct pcp *pcp, unsigned int mt)
 {
-	drain_stack(pcp->zone, &pcp->cold[mt]);
-	move_stack(&pcp->cold[mt], &pcp->hot[mt]);
+	drain_cold(pcp, mt);
+	WRITE_ONCE(pcp->cold[mt], pcp->hot[mt].first);
+	pcp_stack_set(&pcp->hot[mt], PFN_NIL, 0);
+	raw_spin_unlock(&pcp->lock.locked);
 }
 
 static void drain_pcp(struct pcp *pcp)
@@ -127,8 +145,8 @@ static void drain_pcp(struct pcp *pcp)
 
 	raw_spin_lock(&pcp->lock.locked);
 	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
-		drain_stack(pcp->zone, &pcp->hot[mt]);
-		drain_stack(pcp->zone, &pcp->cold[mt]);
+		drain_hot(pcp, mt);
+		drain_cold(pcp, mt);
 	}
 	raw_spin_unlock(&pcp->lock.locked);
 }
@@ -152,36 +170,43 @@ void drain_all_pages(void)
 			drain_pcp(&zone->pageset[cpu]);
 }
 
-/* Frames on all processors' lists of the zone; exact when nothing runs. */
-unsigned long zone_pcp_pages(const struct zone *zone)
+/* Read without the lock: exact when nothing runs. */
+unsigned int pcp_pages(const struct pcp *pcp)
 {
-	unsigned long nr = 0;
-	unsigned int cpu, mt;
+	unsigned int nr = 0, mt;
 
-	for_each_possible_cpu(cpu) {
-		const struct pcp *pcp = &zone->pageset[cpu];
-
-		for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
-			nr += READ_ONCE(pcp->hot[mt].nr) +
-			      READ_ONCE(pcp->cold[mt].nr);
+	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
+		nr += READ_ONCE(pcp->hot[mt].nr);
+		if (READ_ONCE(pcp->cold[mt]) != PFN_NIL)
+			nr += pcp->batch;
 	}
 	return nr;
 }
 
-static void validate_stack(const struct pcp *pcp, const struct pcp_stack *stack)
+/* On all processors' lists of the zone. */
+unsigned long zone_pcp_pages(const struct zone *zone)
 {
-	u32 pfn = stack->first, nr = 0;
+	unsigned long nr = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		nr += pcp_pages(&zone->pageset[cpu]);
+	return nr;
+}
+
+static void validate_list(const struct pcp *pcp, u32 pfn, unsigned int nr)
+{
+	const u32 flags = pcp_zone(pcp)->page_flags | 1U << PG_pcp;
+	unsigned int found = 0;
 
 	while (pfn != PFN_NIL) {
 		const struct page *page = pfn_to_page(pfn);
 
-		BUG_ON(page->flags !=
-		       (pcp->zone->page_flags | 1U << PG_pcp)); /* C2 */
-		BUG_ON(page->_refcount); /* C2 */
-		BUG_ON(++nr > stack->nr); /* C3 */
+		BUG_ON(page->flags != flags || page->_refcount); /* C2 */
+		BUG_ON(++found > nr); /* C3 */
 		pfn = page->link.next;
 	}
-	BUG_ON(nr != stack->nr); /* C3 */
+	BUG_ON(found != nr); /* C3 */
 }
 
 void pcp_validate(struct pcp *pcp)
@@ -191,8 +216,10 @@ void pcp_validate(struct pcp *pcp)
 	raw_spin_lock(&pcp->lock.locked);
 	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
 		BUG_ON(pcp->hot[mt].nr >= pcp->batch); /* C1 */
-		validate_stack(pcp, &pcp->hot[mt]);
-		validate_stack(pcp, &pcp->cold[mt]);
+		validate_list(pcp, pcp->hot[mt].first, pcp->hot[mt].nr);
+		if (pcp->cold[mt] != PFN_NIL)
+			validate_list(pcp, pcp->cold[mt], pcp->batch);
 	}
+	BUG_ON(pcp->hot[MIGRATE_PCPTYPES].first != PFN_NIL);
 	raw_spin_unlock(&pcp->lock.locked);
 }

@@ -19,11 +19,12 @@ TEST(percpu_copies_lie_apart_and_keep_their_place_in_a_cache_line)
 	unsigned int a, b;
 
 	for_each_possible_cpu(a) {
-		const char *pa = (const char *)per_cpu_ptr(&percpu_test_value,
-							   a);
+		const char *pa =
+			(const char *)per_cpu_ptr(&percpu_test_value, a);
 
 		CHECK_EQ(((uintptr_t)pa ^ (uintptr_t)&percpu_test_value) %
-			 CACHE_LINE, 0);
+				 CACHE_LINE,
+			 0);
 		for (b = 0; b < a; b++) {
 			long d = pa - (const char *)per_cpu_ptr(
 					      &percpu_test_value, b);

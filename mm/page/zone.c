@@ -228,7 +228,7 @@ void zones_init(const struct mm_boot *boot)
 }
 
 /* Frames moved to or from the buddy system at a time. */
-static u32 zone_batch(const struct zone *zone)
+static unsigned int zone_batch(const struct zone *zone)
 {
 	unsigned long batch = min(zone->present_pages >> 10, 256UL) / 4;
 
@@ -245,20 +245,34 @@ static struct zone *preferred_zone(int nid, gfp_t gfp)
 	return *z;
 }
 
+/* Zones without memory, and requests that no zone can serve: no_pcp. */
+static void init_page_cpu(struct page_cpu *pc)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(pc->of_zone); i++)
+		pc->of_zone[i] = &no_pcp;
+	for (i = 0; i < ARRAY_SIZE(pc->of_gfp); i++)
+		pc->of_gfp[i] = &no_pcp;
+}
+
 void pagesets_init(void)
 {
 	struct zone *zone;
 	unsigned int cpu;
 	gfp_t gfp;
 
+	pcp_init(&no_pcp, 0, 1);
+	for_each_possible_cpu(cpu)
+		init_page_cpu(per_cpu_ptr(&page_cpu, cpu));
 	for_each_zone(zone) {
+		unsigned int slot = zone->page_flags >> PAGEFLAGS_ZONE_SHIFT;
+
 		zone->pageset = memblock_alloc(nr_cpu_ids * sizeof(struct pcp),
 					       sizeof(struct pcp));
 		for_each_possible_cpu(cpu) {
-			struct page_cpu *pc = per_cpu_ptr(&page_cpu, cpu);
-
-			pcp_init(&zone->pageset[cpu], zone, zone_batch(zone));
-			pc->of_zone[zone->page_flags >> PAGEFLAGS_ZONE_SHIFT] =
+			pcp_init(&zone->pageset[cpu], slot, zone_batch(zone));
+			per_cpu_ptr(&page_cpu, cpu)->of_zone[slot] =
 				&zone->pageset[cpu];
 		}
 	}

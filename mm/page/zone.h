@@ -26,6 +26,12 @@ struct zone {
 	spinlock_t lock;
 	u32 page_flags; /* zone and node bits of page->flags */
 	unsigned long free_pages; /* in free_area; not per-CPU lists */
+	/*
+	 * Events, frames, since the start.  What per-CPU lists served is not
+	 * counted here: sum_vm_event() derives it.
+	 */
+	unsigned long allocs, frees; /* by the zone itself */
+	unsigned long refilled, drained; /* to and from per-CPU lists */
 	u16 avail[MIGRATE_TYPES]; /* bit k: free_area[k].list[] not empty */
 	struct free_area free_area[NR_ORDERS];
 
@@ -145,14 +151,26 @@ unsigned int buddy_alloc_bulk(struct zone *zone, unsigned int migratetype,
 			      unsigned int nr, struct pcp_stack *stack);
 void buddy_validate(struct zone *zone);
 
+/* An event counter of the zone: written under its lock, read without. */
+static inline void zone_count(unsigned long *counter, unsigned long nr)
+{
+	WRITE_ONCE(*counter, *counter + nr);
+}
+
 /* ---- pcp.c ---- */
 
+/*
+ * One processor's single frames of one zone, in one cache line.  A cold stack
+ * holds batch frames or none, so it needs no count.
+ */
 struct pcp {
 	spinlock_raw_t lock;
-	u32 batch;
-	struct zone *zone;
-	struct pcp_stack hot[MIGRATE_PCPTYPES];
-	struct pcp_stack cold[MIGRATE_PCPTYPES];
+	u16 batch;
+	u16 zone_slot; /* index into zone_table */
+	unsigned long freed; /* events, for vmstat */
+	struct pcp_stack hot[MIGRATE_PCPTYPES + 1]; /* the last: never
+							   filled */
+	u32 cold[MIGRATE_PCPTYPES];
 } __cacheline_aligned;
 
 _Static_assert(sizeof(struct pcp) == 64, "one cache line");
@@ -165,15 +183,24 @@ struct page_cpu {
 };
 DECLARE_PER_CPU(struct page_cpu, page_cpu);
 
-void pcp_init(struct pcp *pcp, struct zone *zone, u32 batch);
+/* The list of a zone that does not exist: always empty. */
+extern struct pcp no_pcp;
+
+void pcp_init(struct pcp *pcp, unsigned int zone_slot, unsigned int batch);
+static inline struct zone *pcp_zone(const struct pcp *pcp)
+{
+	return zone_table[pcp->zone_slot];
+}
+
 /*
  * A frame of this processor's list, filled up if need be and if the zone may
  * be taken that low; NULL: not possible, or the list is busy.
  */
 struct page *pcp_refill(struct pcp *pcp, unsigned int migratetype,
 			enum zone_type highest, unsigned int alloc_flags);
-/* A hot stack has become full; pcp->lock held. */
-void pcp_overflow(struct pcp *pcp, unsigned int migratetype);
+/* A hot stack has become full; pcp->lock is held, and dropped. */
+void pcp_overflow_unlock(struct pcp *pcp, unsigned int migratetype);
+unsigned int pcp_pages(const struct pcp *pcp);
 unsigned long zone_pcp_pages(const struct zone *zone);
 void pcp_validate(struct pcp *pcp);
 
@@ -185,6 +212,16 @@ static inline unsigned int gfp_migratetype(gfp_t gfp)
 _Static_assert(__GFP_MOVABLE >> 3 == MIGRATE_MOVABLE &&
 		       __GFP_RECLAIMABLE >> 3 == MIGRATE_RECLAIMABLE,
 	       "by shifting");
+
+/*
+ * The same as an index of pcp->hot[], whose elements are 8 bytes: the two bits
+ * are the offset as they are.
+ */
+static inline struct pcp_stack *pcp_hot(struct pcp *pcp, gfp_t gfp)
+{
+	return (struct pcp_stack *)((char *)pcp->hot + (gfp & 0x18));
+}
+_Static_assert(sizeof(struct pcp_stack) == 8, "gfp & 0x18 is an offset");
 
 /* ---- report.c ---- */
 

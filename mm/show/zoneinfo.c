@@ -48,22 +48,18 @@ static void show_pages(struct seq_buf *s, const struct zone *zone)
 
 static void show_pagesets(struct seq_buf *s, const struct zone *zone)
 {
-	unsigned int cpu, mt;
+	unsigned int cpu;
 
 	seq_puts(s, "\n  pagesets");
 	for_each_possible_cpu(cpu) {
 		const struct pcp *pcp = &zone->pageset[cpu];
-		u32 count = 0;
 
-		for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
-			count += READ_ONCE(pcp->hot[mt].nr) +
-				 READ_ONCE(pcp->cold[mt].nr);
 		seq_printf(s,
 			   "\n    cpu: %u"
 			   "\n              count: %u"
 			   "\n              high:  %u"
 			   "\n              batch: %u",
-			   cpu, count, 2 * pcp->batch, pcp->batch);
+			   cpu, pcp_pages(pcp), 2U * pcp->batch, pcp->batch);
 	}
 }
 
