@@ -12,10 +12,17 @@
 # The section lies behind all text, so adding it moves no function.
 set -eu
 
+# Of several names for one address the linker script's come last.
 "${NM:-nm}" -n "$1" | awk '
+BEGIN {
+	n = 0
+}
 ($2 == "T" || $2 == "t") && $1 >= "ffffffff80000000" {
-	if ($1 == last)
+	if ($1 == last) {
+		if (name[n - 1] ~ /^__.*_start$/)
+			name[n - 1] = $3
 		next
+	}
 	last = $1
 	addr[n] = substr($1, 9)
 	name[n++] = $3

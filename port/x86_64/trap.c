@@ -73,6 +73,15 @@ static const struct {
 	[VECTOR_XM] = {SIGFPE, 0, true},
 };
 
+/* Is this the page below the current thread's kernel stack? */
+static bool in_stack_guard(unsigned long addr)
+{
+	unsigned long bottom =
+		x86_current_thread()->stack_top - KERNEL_STACK_SIZE;
+
+	return addr < bottom && addr >= bottom - PAGE_SIZE;
+}
+
 static const char *exception_name(unsigned int vector)
 {
 	const char *name = vector < 32 ? exception_names[vector] : NULL;
@@ -171,8 +180,12 @@ void x86_page_fault(struct pt_regs *regs)
 		if (done)
 			return;
 	}
-	if (!fixup_exception(regs))
-		oops(regs, exception_name(14), error_code);
+	if (fixup_exception(regs))
+		return;
+	oops(regs,
+	     in_stack_guard(addr) ? "kernel stack overflow"
+				  : exception_name(14),
+	     error_code);
 }
 
 /*
@@ -202,14 +215,14 @@ struct pt_regs *x86_bad_iret(struct pt_regs *regs, unsigned int vector)
 	return user;
 }
 
+/* The usual cause: no room on the stack for the frame of a page fault. */
 static void double_fault(struct pt_regs *regs)
 {
-	unsigned long bottom =
-		x86_current_thread()->stack_top - KERNEL_STACK_SIZE;
-	bool overflow =
-		regs->sp >= bottom - PAGE_SIZE && regs->sp < bottom + 256;
-
-	oops(regs, overflow ? "kernel stack overflow" : exception_name(8), 0);
+	oops(regs,
+	     in_stack_guard(regs->sp - 8) || in_stack_guard(read_cr2())
+		     ? "kernel stack overflow"
+		     : exception_name(8),
+	     0);
 }
 
 /* On a stack of its own; nothing here may sleep or fault. */
