@@ -11,10 +11,10 @@
 
 #include <quire/types.h>
 
-#define BITS_PER_LONG		64
-#define BITS_TO_LONGS(n)	DIV_ROUND_UP(n, (size_t)BITS_PER_LONG)
-#define BIT_WORD(nr)		((nr) / BITS_PER_LONG)
-#define BIT_MASK(nr)		(1UL << ((nr) % BITS_PER_LONG))
+#define BITS_PER_LONG		   64
+#define BITS_TO_LONGS(n)	   DIV_ROUND_UP(n, (size_t)BITS_PER_LONG)
+#define BIT_WORD(nr)		   ((nr) / BITS_PER_LONG)
+#define BIT_MASK(nr)		   (1UL << ((nr) % BITS_PER_LONG))
 #define DECLARE_BITMAP(name, bits) unsigned long name[BITS_TO_LONGS(bits)]
 
 static inline void set_bit(size_t nr, unsigned long *map)
@@ -24,8 +24,7 @@ static inline void set_bit(size_t nr, unsigned long *map)
 
 static inline void clear_bit(size_t nr, unsigned long *map)
 {
-	__atomic_fetch_and(&map[BIT_WORD(nr)], ~BIT_MASK(nr),
-			   __ATOMIC_RELAXED);
+	__atomic_fetch_and(&map[BIT_WORD(nr)], ~BIT_MASK(nr), __ATOMIC_RELAXED);
 }
 
 static inline bool test_bit(size_t nr, const unsigned long *map)
@@ -36,13 +35,15 @@ static inline bool test_bit(size_t nr, const unsigned long *map)
 static inline bool test_and_set_bit(size_t nr, unsigned long *map)
 {
 	return __atomic_fetch_or(&map[BIT_WORD(nr)], BIT_MASK(nr),
-				 __ATOMIC_SEQ_CST) & BIT_MASK(nr);
+				 __ATOMIC_SEQ_CST) &
+	       BIT_MASK(nr);
 }
 
 static inline bool test_and_clear_bit(size_t nr, unsigned long *map)
 {
 	return __atomic_fetch_and(&map[BIT_WORD(nr)], ~BIT_MASK(nr),
-				  __ATOMIC_SEQ_CST) & BIT_MASK(nr);
+				  __ATOMIC_SEQ_CST) &
+	       BIT_MASK(nr);
 }
 
 static inline void __set_bit(size_t nr, unsigned long *map)
@@ -94,7 +95,7 @@ static inline bool bitmap_full(const unsigned long *map, size_t size)
 	return find_first_zero_bit(map, size) == size;
 }
 
-#define for_each_set_bit(bit, map, size) \
+#define for_each_set_bit(bit, map, size)                        \
 	for ((bit) = find_first_bit(map, size); (bit) < (size); \
 	     (bit) = find_next_bit(map, size, (bit) + 1))
 

@@ -19,10 +19,10 @@ struct list_head {
 };
 
 /* Not canonical on x86-64: any access through it faults. */
-#define LIST_POISON		((struct list_head *)0xdead000000000100UL)
+#define LIST_POISON	     ((struct list_head *)0xdead000000000100UL)
 
-#define LIST_HEAD_INIT(name)	{ &(name), &(name) }
-#define LIST_HEAD(name)		struct list_head name = LIST_HEAD_INIT(name)
+#define LIST_HEAD_INIT(name) ((struct list_head){&(name), &(name)})
+#define LIST_HEAD(name)	     struct list_head name = {&(name), &(name)}
 
 static inline void INIT_LIST_HEAD(struct list_head *list)
 {
@@ -48,8 +48,7 @@ static inline void list_add(struct list_head *link, struct list_head *head)
 }
 
 /* Last of the list, or right before the object whose link is given. */
-static inline void list_add_tail(struct list_head *link,
-				 struct list_head *head)
+static inline void list_add_tail(struct list_head *link, struct list_head *head)
 {
 	list_insert_between(link, head->prev, head);
 }
@@ -147,7 +146,7 @@ static inline void list_splice_tail_init(struct list_head *list,
 	INIT_LIST_HEAD(list);
 }
 
-#define list_entry(ptr, type, member)	container_of(ptr, type, member)
+#define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) \
 	list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member) \
@@ -164,35 +163,35 @@ static inline void list_splice_tail_init(struct list_head *list,
 	for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 
 /* The _safe forms allow pos itself to be removed. */
-#define list_for_each_safe(pos, n, head) \
+#define list_for_each_safe(pos, n, head)                               \
 	for ((pos) = (head)->next, (n) = (pos)->next; (pos) != (head); \
 	     (pos) = (n), (n) = (pos)->next)
 
-#define list_for_each_entry(pos, head, member) \
+#define list_for_each_entry(pos, head, member)                           \
 	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member); \
-	     !list_entry_is_head(pos, head, member); \
+	     !list_entry_is_head(pos, head, member);                     \
 	     (pos) = list_next_entry(pos, member))
 
-#define list_for_each_entry_reverse(pos, head, member) \
+#define list_for_each_entry_reverse(pos, head, member)                  \
 	for ((pos) = list_last_entry(head, __typeof__(*(pos)), member); \
-	     !list_entry_is_head(pos, head, member); \
+	     !list_entry_is_head(pos, head, member);                    \
 	     (pos) = list_prev_entry(pos, member))
 
 /* From the one behind pos on. */
 #define list_for_each_entry_continue(pos, head, member) \
-	for ((pos) = list_next_entry(pos, member); \
-	     !list_entry_is_head(pos, head, member); \
+	for ((pos) = list_next_entry(pos, member);      \
+	     !list_entry_is_head(pos, head, member);    \
 	     (pos) = list_next_entry(pos, member))
 
 /* From pos itself on. */
-#define list_for_each_entry_from(pos, head, member) \
+#define list_for_each_entry_from(pos, head, member)    \
 	for (; !list_entry_is_head(pos, head, member); \
 	     (pos) = list_next_entry(pos, member))
 
-#define list_for_each_entry_safe(pos, n, head, member) \
+#define list_for_each_entry_safe(pos, n, head, member)                   \
 	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member), \
-	     (n) = list_next_entry(pos, member); \
-	     !list_entry_is_head(pos, head, member); \
+	    (n) = list_next_entry(pos, member);                          \
+	     !list_entry_is_head(pos, head, member);                     \
 	     (pos) = (n), (n) = list_next_entry(n, member))
 
 /* Links agree both ways; panics with the place otherwise.  The length. */

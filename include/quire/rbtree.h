@@ -37,7 +37,7 @@
 #include <quire/types.h>
 
 struct rb_node {
-	unsigned long rb_parent_parity;	/* parent; bit 0: rank is odd */
+	unsigned long rb_parent_parity; /* parent; bit 0: rank is odd */
 	struct rb_node *rb_left;
 	struct rb_node *rb_right;
 };
@@ -48,18 +48,18 @@ struct rb_root {
 
 typedef bool (*rb_update_fn)(struct rb_node *node);
 
-#define RB_ROOT			((struct rb_root){ NULL })
-#define rb_entry(ptr, type, member)	container_of(ptr, type, member)
-#define rb_entry_safe(ptr, type, member) ({ \
-	__typeof__(ptr) rb_ptr_ = (ptr); \
-	rb_ptr_ ? rb_entry(rb_ptr_, type, member) : NULL; })
-#define RB_EMPTY_ROOT(root)	((root)->rb_node == NULL)
+#define RB_ROOT			    ((struct rb_root){NULL})
+#define rb_entry(ptr, type, member) container_of(ptr, type, member)
+#define rb_entry_safe(ptr, type, member)                          \
+	({                                                        \
+		__typeof__(ptr) rb_ptr_ = (ptr);                  \
+		rb_ptr_ ? rb_entry(rb_ptr_, type, member) : NULL; \
+	})
+#define RB_EMPTY_ROOT(root) ((root)->rb_node == NULL)
 
 /* A node that is in no tree can be marked and recognised. */
-#define RB_EMPTY_NODE(node) \
-	((node)->rb_parent_parity == (unsigned long)(node))
-#define RB_CLEAR_NODE(node) \
-	((node)->rb_parent_parity = (unsigned long)(node))
+#define RB_EMPTY_NODE(node) ((node)->rb_parent_parity == (unsigned long)(node))
+#define RB_CLEAR_NODE(node) ((node)->rb_parent_parity = (unsigned long)(node))
 
 static inline struct rb_node *rb_parent(const struct rb_node *node)
 {
@@ -118,17 +118,18 @@ static inline void rb_add(struct rb_node *node, struct rb_root *root,
 
 	while (*link) {
 		parent = *link;
-		link = less(node, parent) ? &parent->rb_left :
-					    &parent->rb_right;
+		link = less(node, parent) ? &parent->rb_left
+					  : &parent->rb_right;
 	}
 	rb_link_node(node, parent, link);
 	rb_insert_color(node, root);
 }
 
 /* cmp(key, node) is below, equal to or above 0; NULL if none is equal. */
-static inline struct rb_node *
-rb_find(const void *key, const struct rb_root *root,
-	int (*cmp)(const void *key, const struct rb_node *node))
+static inline struct rb_node *rb_find(const void *key,
+				      const struct rb_root *root,
+				      int (*cmp)(const void *key,
+						 const struct rb_node *node))
 {
 	struct rb_node *node = root->rb_node;
 

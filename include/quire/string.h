@@ -33,8 +33,7 @@ mm_ssize_t strscpy(char *to, const char *from, size_t size);
  * takes 0x and 0 prefixes.  0; -EINVAL not a number; -ERANGE too large.
  */
 int __must_check kstrtoull(const char *s, unsigned int base, u64 *res);
-int __must_check kstrtoul(const char *s, unsigned int base,
-			  unsigned long *res);
+int __must_check kstrtoul(const char *s, unsigned int base, unsigned long *res);
 int __must_check kstrtol(const char *s, unsigned int base, long *res);
 int __must_check kstrtouint(const char *s, unsigned int base,
 			    unsigned int *res);

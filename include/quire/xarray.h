@@ -32,8 +32,8 @@
 
 #include <quire/types.h>
 
-#define XA_CHUNK_SHIFT	6
-#define XA_CHUNK_SIZE	(1UL << XA_CHUNK_SHIFT)
+#define XA_CHUNK_SHIFT 6
+#define XA_CHUNK_SIZE  (1UL << XA_CHUNK_SHIFT)
 
 struct xa_node;
 
@@ -41,7 +41,7 @@ struct xarray {
 	struct xa_node *root;
 };
 
-#define XARRAY_INIT	{ NULL }
+#define XARRAY_INIT ((struct xarray){NULL})
 
 /* What alloc must give: this many bytes, any content, aligned to 8. */
 extern const size_t xa_node_size;
@@ -74,13 +74,12 @@ void *xa_erase(struct xarray *xa, unsigned long index);
  * The first entry at *index or above, up to max inclusive, its place in
  * *index; NULL leaves *index alone.  xa_find_after begins one above.
  */
-void *xa_find(const struct xarray *xa, unsigned long *index,
-	      unsigned long max);
+void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long max);
 void *xa_find_after(const struct xarray *xa, unsigned long *index,
 		    unsigned long max);
 
 /* The present entry may be erased in the body. */
-#define xa_for_each_range(xa, index, entry, start, last) \
+#define xa_for_each_range(xa, index, entry, start, last)               \
 	for ((index) = (start), (entry) = xa_find(xa, &(index), last); \
 	     (entry); (entry) = xa_find_after(xa, &(index), last))
 #define xa_for_each(xa, index, entry) \
@@ -92,12 +91,12 @@ void xa_destroy(struct xarray *xa);
 /* ---- reserved nodes ---- */
 
 struct xa_pool {
-	void *nodes;		/* linked through their first word */
+	void *nodes; /* linked through their first word */
 	unsigned int nr;
-	unsigned int wanted;	/* of the store that failed */
+	unsigned int wanted; /* of the store that failed */
 };
 
-#define XA_POOL_INIT	{ NULL, 0, 0 }
+#define XA_POOL_INIT ((struct xa_pool){NULL, 0, 0})
 
 /* As xa_store, with nodes of the pool only; -ENOMEM notes the need there. */
 int xa_store_pool(struct xarray *xa, unsigned long index, void *entry,
