@@ -111,7 +111,7 @@ static void free_all_tables(struct mmu_gather *tlb)
 
 	while (!list_entry_is_head(vma, areas, vm_list)) {
 		unsigned long start = vma->vm_start, end = vma->vm_end;
-		unsigned long ceiling = TASK_SIZE;
+		unsigned long ceiling = ~0UL;
 
 		for (;;) {
 			vma = list_next_entry(vma, vm_list);

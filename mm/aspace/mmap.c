@@ -106,7 +106,7 @@ static void commit_munmap(struct mm_struct *mm, unsigned long start,
 	update_hiwater_rss(mm);
 	detach_areas(mm, vma, end, &out);
 	next = find_vma(mm, start);
-	ceiling = next ? next->vm_start : TASK_SIZE;
+	ceiling = next ? next->vm_start : ~0UL;
 
 	tlb_gather_mmu(&tlb, mm);
 	list_for_each_entry(vma, &out, vm_list)

@@ -306,7 +306,7 @@ static void release_tables(struct remap *r)
 			tlb_free_tables(&tlb, addr,
 					next ? min(end, next->vm_start) : end,
 					prev ? prev->vm_end : 0,
-					next ? next->vm_start : TASK_SIZE);
+					next ? next->vm_start : ~0UL);
 		if (!next)
 			break;
 		addr = next->vm_end;
