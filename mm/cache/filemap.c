@@ -72,7 +72,8 @@ int filemap_add_page(struct address_space *mapping, struct page *page,
 		spin_unlock(&mapping->i_lock);
 		if (err != -ENOMEM)
 			break;
-		err = xa_pool_fill(&pool, gfp);
+		/* Where the page may lie does not concern the nodes. */
+		err = xa_pool_fill(&pool, gfp & ~GFP_ZONEMASK);
 		if (err)
 			break;
 	}
