@@ -52,7 +52,12 @@ static unsigned long count_at(struct zone *zone, unsigned long pfn,
 		c->pcp++;
 		BUG_ON(page->_refcount); /* P4 */
 	} else if (flags & 1U << PG_reserved) {
-		c->reserved++;
+		/* An owner may mark what it got: the zero page is. */
+		if (memblock_is_free((phys_addr_t)pfn << PAGE_SHIFT,
+				     (phys_addr_t)(pfn + 1) << PAGE_SHIFT))
+			c->used++;
+		else
+			c->reserved++;
 		BUG_ON(!page->_refcount); /* P4 */
 	} else {
 		if (flags & 1U << PG_head)
