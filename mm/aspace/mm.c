@@ -33,7 +33,6 @@ void aspace_init(void)
 	zero_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!zero_page)
 		panic("no memory for the zero page");
-	__SetPageReserved(zero_page);
 }
 
 struct mm_struct *mm_alloc(void)
