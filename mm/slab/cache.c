@@ -178,7 +178,9 @@ static bool can_share(const struct kmem_cache *s, u32 object_size, u32 align,
 {
 	u32 size = (u32)ALIGN(ALIGN(object_size, (u32)WORD), align);
 
-	if (s->internal || s->ctor || s->flags & SLAB_MERGE_NEVER)
+	/* Without users it is being destroyed, or leaked. */
+	if (!s->refcount || s->internal || s->ctor ||
+	    s->flags & SLAB_MERGE_NEVER)
 		return false;
 	if ((s->flags ^ flags) & SLAB_MERGE_SAME)
 		return false;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slabs_test.c - slabs and the node's lists, below the magazines.
+ */
+#include "slabs.c"
+
+#include <test/test.h>
+
+#include <quire/string.h>
+
+static struct kmem_cache *make(unsigned int size, slab_flags_t flags)
+{
+	struct kmem_cache *s =
+		kmem_cache_create("test", size, 0, flags | SLAB_NO_MERGE, NULL);
+
+	CHECK(s);
+	return s;
+}
+
+static void mark_free(struct kmem_cache *s, unsigned int nr, void **objs)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		*slab_word(s, objs[i]) = slab_key(s, objs[i]);
+}
+
+TEST(a_slab_moves_between_the_lists_as_it_fills)
+{
+	struct kmem_cache *s = make(512, 0);
+	struct kmem_cache_node *n = &s->nodes[0];
+	void *objs[8];
+
+	CHECK_EQ(slab_take(s, GFP_KERNEL, 0, 1, objs), 1);
+	CHECK_EQ(n->partial.nr, 1);
+	CHECK_EQ(slab_take(s, GFP_KERNEL, 0, 7, objs + 1), 7);
+	CHECK_EQ(n->full.nr, 1);
+	CHECK_EQ(n->partial.nr, 0);
+	slab_cache_validate(s);
+	mark_free(s, 8, objs);
+	slab_give(s, 1, objs);
+	CHECK_EQ(n->partial.nr, 1);
+	slab_give(s, 7, objs + 1);
+	CHECK_EQ(n->empty.nr, 1);
+	CHECK_EQ(n->nr_out, 0);
+	slab_cache_validate(s);
+	kmem_cache_destroy(s);
+}
+
+TEST(objects_come_in_another_order_from_each_slab)
+{
+	struct kmem_cache *s = make(64, 0);
+	static void *objs[64 * 8];
+	unsigned int nr = 0, nr_ascending = 0;
+
+	while (nr < ARRAY_SIZE(objs))
+		nr += slab_take(s, GFP_KERNEL, 0, ARRAY_SIZE(objs) - nr,
+				objs + nr);
+	for (unsigned int i = 1; i < nr; i++)
+		nr_ascending += (char *)objs[i] == (char *)objs[i - 1] + 64;
+	CHECK_LE(nr_ascending, nr / 2);
+	mark_free(s, nr, objs);
+	slab_give(s, nr, objs);
+	kmem_cache_destroy(s);
+}
+
+TEST(a_corrupt_list_is_cut_off_and_reported)
+{
+	struct kmem_cache *s = make(512, 0);
+	unsigned long *objs[8], saved;
+	struct page *slab;
+	void *again[8];
+
+	CHECK_EQ(slab_take(s, GFP_KERNEL, 0, 2, (void **)objs), 2);
+	slab = slab_head(virt_to_page(objs[0]));
+	mark_free(s, 1, (void **)objs);
+	slab_give(s, 1, (void **)objs);
+	/* objs[0] is the first free one; somebody writes over its word. */
+	saved = *objs[0];
+	*objs[0] = 0x4242424242424242;
+	test_expect_report("free list is corrupt");
+	CHECK_EQ(slab_take(s, GFP_KERNEL, 0, 1, again), 1);
+	CHECK_EQ(test_expect_end(), 1);
+	/* From another slab: this one gives nothing any more. */
+	CHECK(slab_head(virt_to_page(again[0])) != slab);
+	CHECK_EQ(slab_out(slab), 8);
+	CHECK_EQ(s->nr_contained, 7);
+	slab_cache_validate(s);
+
+	/* Undo it, so that nothing stays behind. */
+	*objs[0] = saved;
+	page_list_del(&s->nodes[0].full, slab);
+	slab_set_counts(slab, 1, slab_index(s, slab, objs[0]));
+	slab_list_add(&s->nodes[0].partial, slab);
+	s->nodes[0].nr_out -= 7;
+	s->nr_contained = 0;
+	slab_cache_validate(s);
+	again[1] = objs[1];
+	mark_free(s, 2, again);
+	slab_give(s, 2, again);
+	kmem_cache_destroy(s);
+}
+
+TEST(a_slab_falls_back_to_the_smallest_order)
+{
+	struct kmem_cache *s = make(704, 0);
+	struct page *slab;
+
+	CHECK(s->order > s->min_order);
+	slab = slab_new(s, GFP_KERNEL, 0);
+	CHECK(slab);
+	CHECK_EQ(slab_order(slab), s->order);
+	CHECK_EQ(slab_objects(slab), (PAGE_SIZE << s->order) / s->size);
+	free_slab_frames(s, slab);
+	s->order = MAX_ORDER + 1; /* what can never be had */
+	slab = slab_new(s, GFP_KERNEL, 0);
+	CHECK(slab);
+	CHECK_EQ(slab_order(slab), s->min_order);
+	s->order = s->min_order;
+	free_slab_frames(s, slab);
+	kmem_cache_destroy(s);
+}
+
+TEST(slab_frames_are_counted_by_kind)
+{
+	struct kmem_cache *a = make(256, 0);
+	struct kmem_cache *b = make(256, SLAB_RECLAIM_ACCOUNT);
+	unsigned long una = node_stat_pages(NST_nr_slab_unreclaimable);
+	unsigned long rec = node_stat_pages(NST_nr_slab_reclaimable);
+	struct page *pa = slab_new(a, GFP_KERNEL, 0);
+	struct page *pb = slab_new(b, GFP_KERNEL, 0);
+
+	CHECK_EQ(node_stat_pages(NST_nr_slab_unreclaimable), una + 1);
+	CHECK_EQ(node_stat_pages(NST_nr_slab_reclaimable), rec + 1);
+	free_slab_frames(a, pa);
+	free_slab_frames(b, pb);
+	CHECK_EQ(node_stat_pages(NST_nr_slab_unreclaimable), una);
+	CHECK_EQ(node_stat_pages(NST_nr_slab_reclaimable), rec);
+	kmem_cache_destroy(a);
+	kmem_cache_destroy(b);
+}
+
+struct takers {
+	struct kmem_cache *s;
+	u32 nr_double;
+	u32 owner[512];
+};
+
+/* Nobody ever holds what another holds. */
+static void take_and_give(void *arg, unsigned int k)
+{
+	struct takers *t = arg;
+	void *objs[20];
+
+	for (unsigned int i = 0; i < 800; i++) {
+		unsigned int nr =
+			slab_take(t->s, GFP_KERNEL, 0, 1 + i % 20, objs);
+
+		for (unsigned int j = 0; j < nr; j++) {
+			u32 *mine = objs[j];
+
+			mine[2] = k;
+		}
+		for (unsigned int j = 0; j < nr; j++)
+			if (((u32 *)objs[j])[2] != k)
+				__atomic_fetch_add(&t->nr_double, 1,
+						   __ATOMIC_RELAXED);
+		mark_free(t->s, nr, objs);
+		slab_give(t->s, nr, objs);
+	}
+}
+
+TEST(processors_that_share_a_node_never_share_an_object)
+{
+	struct takers t = {.s = make(128, 0)};
+
+	test_run_on_cpus(4, take_and_give, &t);
+	CHECK_EQ(t.nr_double, 0);
+	slab_cache_validate(t.s);
+	CHECK_EQ(t.s->nodes[0].nr_out, 0);
+	kmem_cache_destroy(t.s);
+}
