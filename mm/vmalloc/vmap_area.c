@@ -209,6 +209,7 @@ void vmap_area_free_lazy(struct vmap_area *va)
 	bool enough;
 
 	spin_lock(&vmap_state.lock);
+	va->lazy = true; /* also what failed before it was ever used */
 	list_add_tail(&va->lazy_list, &vmap_state.lazy);
 	vmap_state.nr_lazy++;
 	vmap_state.lazy_bytes += va->end - va->start;

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap_area_test.c - ranges: lowest gap first, no overlap, lazy until a purge.
+ */
+#include "vmap_area.c"
+
+#include <test/test.h>
+
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
+
+static struct vmap_area *area(unsigned long nr_pages, unsigned long align)
+{
+	struct vmap_area *va =
+		vmap_area_alloc(nr_pages << PAGE_SHIFT, align, VMAP_MAP, NULL);
+
+	CHECK(va);
+	return va;
+}
+
+static void release(struct vmap_area *va)
+{
+	CHECK(vmap_area_take(va->start, va->kind) == va);
+	vmap_area_free_lazy(va);
+}
+
+TEST(an_area_ends_in_a_guard_page)
+{
+	struct vmap_area *a = area(3, PAGE_SIZE), *b = area(1, PAGE_SIZE);
+
+	CHECK_EQ(a->end - a->start, 4 * PAGE_SIZE);
+	CHECK_EQ(b->start, a->end);
+	vmap_area_validate();
+	vmap_area_free(a);
+	vmap_area_free(b);
+	vmap_area_validate();
+}
+
+TEST(the_lowest_gap_that_is_large_enough_is_taken)
+{
+	/*
+	 *  a  a  b  b  b  b  c  c  d     with guards: 2 4 2 2 pages
+	 *  free a and c: a gap of 2 and one of 2; 3 pages do not fit
+	 */
+	struct vmap_area *a = area(1, PAGE_SIZE), *b = area(3, PAGE_SIZE);
+	struct vmap_area *c = area(1, PAGE_SIZE), *d = area(1, PAGE_SIZE);
+	unsigned long a_start = a->start, c_start = c->start, d_end = d->end;
+
+	vmap_area_free(a);
+	vmap_area_free(c);
+	a = area(2, PAGE_SIZE);
+	CHECK_EQ(a->start, d_end);
+	vmap_area_free(a);
+	a = area(1, PAGE_SIZE);
+	CHECK_EQ(a->start, a_start);
+	c = area(1, PAGE_SIZE);
+	CHECK_EQ(c->start, c_start);
+	vmap_area_validate();
+	vmap_area_free(a);
+	vmap_area_free(b);
+	vmap_area_free(c);
+	vmap_area_free(d);
+}
+
+TEST(areas_can_be_aligned_beyond_a_page)
+{
+	struct vmap_area *a = area(1, PAGE_SIZE);
+	struct vmap_area *b = area(5, 1UL << 21), *c = area(1, PAGE_SIZE);
+
+	CHECK(IS_ALIGNED(b->start, 1UL << 21));
+	CHECK(c->start < b->start); /* the gap before it serves others */
+	vmap_area_validate();
+	vmap_area_free(a);
+	vmap_area_free(b);
+	vmap_area_free(c);
+}
+
+TEST(a_freed_area_is_reused_only_after_a_purge)
+{
+	struct vmap_area *a = area(1, PAGE_SIZE), *b;
+	unsigned long start = a->start;
+
+	release(a);
+	CHECK(!vmap_area_take(start, VMAP_MAP));
+	b = area(1, PAGE_SIZE);
+	CHECK_NE(b->start, start);
+	vmap_area_validate();
+	vm_unmap_aliases();
+	vmap_area_validate();
+	CHECK_EQ(vmap_state.nr_lazy, 0);
+	a = area(1, PAGE_SIZE);
+	CHECK_EQ(a->start, start);
+	vmap_area_free(a);
+	vmap_area_free(b);
+}
+
+TEST(lazy_areas_are_purged_in_batches)
+{
+	vm_unmap_aliases();
+	for (int i = 1; i < LAZY_MAX_AREAS; i++) {
+		release(area(1, PAGE_SIZE));
+		CHECK_EQ(vmap_state.nr_lazy, i);
+	}
+	release(area(1, PAGE_SIZE));
+	CHECK_EQ(vmap_state.nr_lazy, 0);
+	vmap_area_validate();
+}
+
+TEST(an_area_that_cannot_be_had_takes_nothing)
+{
+	EACH_FAILURE(n) {
+		struct vmap_area *va =
+			vmap_area_alloc(PAGE_SIZE, PAGE_SIZE, VMAP_MAP, NULL);
+
+		CHECK_EQ(!va, failure_was_injected());
+		vmap_area_validate();
+		if (va)
+			vmap_area_free(va);
+		kmem_cache_shrink(vmap_state.cache);
+	}
+	CHECK(!vmap_area_alloc(0, PAGE_SIZE, VMAP_MAP, NULL));
+	CHECK(!vmap_area_alloc(VMALLOC_END - VMALLOC_START, PAGE_SIZE, VMAP_MAP,
+			       NULL));
+}
+
+TEST(only_the_right_kind_and_the_start_find_an_area)
+{
+	struct vmap_area *a = area(2, PAGE_SIZE);
+
+	CHECK(!vmap_area_take(a->start, VMAP_ALLOC));
+	CHECK(!vmap_area_take(a->start + PAGE_SIZE, VMAP_MAP));
+	CHECK(!vmap_area_take(VMALLOC_END, VMAP_MAP));
+	CHECK(vmap_area_take(a->start, VMAP_MAP) == a);
+	vmap_area_free_lazy(a);
+}
+
+#define NR_AREAS 60
+
+/* The naive model: all areas in use, looked at one by one. */
+TEST(random_areas_never_overlap)
+{
+	static struct vmap_area *areas[NR_AREAS];
+
+	for (int i = 0; i < NR_AREAS; i++)
+		areas[i] = NULL;
+	for (int step = 0; step < 2000; step++) {
+		struct vmap_area **slot = &areas[test_random_below(NR_AREAS)];
+
+		if (*slot) {
+			release(*slot);
+			*slot = NULL;
+		} else {
+			*slot = area(1 + test_random_below(40),
+				     PAGE_SIZE << test_random_below(6));
+			for (int i = 0; i < NR_AREAS; i++) {
+				struct vmap_area *va = areas[i];
+
+				CHECK(!va || va == *slot ||
+				      va->end <= (*slot)->start ||
+				      va->start >= (*slot)->end);
+			}
+		}
+		if (test_random_below(100) == 0)
+			vm_unmap_aliases();
+		vmap_area_validate();
+	}
+	for (int i = 0; i < NR_AREAS; i++)
+		if (areas[i])
+			release(areas[i]);
+}
+
+#ifndef QUIRE_METAL
+/* 4 MiB of addresses: 1,024 pages. */
+static const struct soft_layout narrow = {.vmalloc_bytes = 4UL << 20};
+
+TEST_MACHINE(a_full_range_is_purged_before_it_fails, &narrow)
+{
+	unsigned long half = (4UL << 20) / 2 - PAGE_SIZE;
+	struct vmap_area *a = area(half >> PAGE_SHIFT, PAGE_SIZE);
+	struct vmap_area *b = area(half >> PAGE_SHIFT, PAGE_SIZE);
+
+	CHECK_EQ(b->end, VMALLOC_END);
+	CHECK(!vmap_area_alloc(PAGE_SIZE, PAGE_SIZE, VMAP_MAP, NULL));
+	release(a);
+	CHECK_EQ(vmap_state.nr_lazy, 1);
+	a = area(half >> PAGE_SHIFT, PAGE_SIZE);
+	CHECK_EQ(vmap_state.nr_lazy, 0);
+	vmap_area_validate();
+	vmap_area_free(a);
+	vmap_area_free(b);
+}
+#endif
+
+static void come_and_go(void *arg, unsigned int k)
+{
+	u32 *nr_failed = arg;
+	struct vmap_area *mine[8] = {NULL};
+
+	for (unsigned int i = 0; i < 500; i++) {
+		struct vmap_area **slot = &mine[(i * 5 + k) % 8];
+
+		if (*slot && vmap_area_take((*slot)->start, VMAP_MAP) != *slot)
+			__atomic_fetch_add(nr_failed, 1, __ATOMIC_RELAXED);
+		if (*slot)
+			vmap_area_free_lazy(*slot);
+		*slot = vmap_area_alloc((1 + i % 9) << PAGE_SHIFT, PAGE_SIZE,
+					VMAP_MAP, NULL);
+		if (!*slot)
+			__atomic_fetch_add(nr_failed, 1, __ATOMIC_RELAXED);
+		if (i % 50 == 0)
+			vmap_area_validate();
+	}
+	for (unsigned int i = 0; i < 8; i++)
+		if (mine[i])
+			vmap_area_free(mine[i]);
+}
+
+TEST(processors_share_the_range)
+{
+	u32 nr_failed = 0;
+
+	test_run_on_cpus(4, come_and_go, &nr_failed);
+	CHECK_EQ(nr_failed, 0);
+	vmap_area_validate();
+}
