@@ -224,15 +224,16 @@ unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu)
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
 	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
-	unsigned long avail = READ_ONCE(c->avail);
+	unsigned long last;
 	void *obj;
 
 	if (should_fail() && !(gfp & __GFP_NOFAIL))
 		return NULL;
-	if (unlikely(!avail || in_interrupt()))
+	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last) ||
+		     in_interrupt()))
 		return alloc_slow(s, gfp, NUMA_NO_NODE, CALLER);
-	obj = READ_ONCE(c->objs[--avail]);
-	WRITE_ONCE(c->avail, avail);
+	obj = c->objs[last];
+	WRITE_ONCE(c->avail, last);
 	*slab_word(s, obj) = 0;
 	if (unlikely(gfp & __GFP_ZERO))
 		return zeroed(s, obj);

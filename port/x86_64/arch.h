@@ -154,7 +154,12 @@ static inline bool irqs_disabled(void)
 
 static inline bool in_interrupt(void)
 {
-	return x86_gs_read(u32, XC_IRQ_DEPTH) != 0;
+	bool nested;
+
+	__asm__ __volatile__("cmpl $0, %%gs:%c1"
+			     : "=@ccne"(nested)
+			     : "i"(XC_IRQ_DEPTH));
+	return nested;
 }
 
 static inline void cpu_relax(void)
