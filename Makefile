@@ -36,7 +36,7 @@ X86_S   := $(wildcard port/x86_64/*.S)
 KERN_C  := $(call nontest,$(wildcard kernel/*.c kernel/*/*.c))
 UNIT_C  := $(wildcard lib/*_test.c mm/*/*_test.c)
 SOFTT_C := $(wildcard port/soft/*_test.c)
-METALT_C := $(wildcard port/x86_64/*_test.c kernel/*_test.c kernel/*/*_test.c)
+METALT_C := $(wildcard kernel/*_test.c kernel/*/*_test.c)
 
 LIBMM_C := $(LIB_C) $(MM_C)
 
@@ -104,8 +104,8 @@ $(B)/$(1): $(B)/$(1).ksyms.o
 	    -T port/x86_64/kernel.lds -o $$@ $(2) $$<
 endef
 KERNEL_O   := $(call objs,metal,$(LIBMM_C) $(X86_C) $(X86_S) $(KERN_C))
-SELFTEST_O := $(call objs,selftest,$(call with_tests,$(LIBMM_C) $(KERN_C) \
-	$(X86_C),$(UNIT_C) $(METALT_C)) $(X86_S) $(wildcard test/metal/*.c))
+SELFTEST_O := $(call objs,selftest,$(call with_tests,$(LIBMM_C) $(KERN_C),\
+	$(UNIT_C) $(METALT_C)) $(X86_C) $(X86_S) $(wildcard test/metal/*.c))
 $(eval $(call kernel_rules,quire.elf,$(KERNEL_O)))
 $(eval $(call kernel_rules,quire-selftest.elf,$(SELFTEST_O)))
 

@@ -27,10 +27,11 @@ void wake_up_new_task(struct task_struct *t);
 void kick_task(struct task_struct *t);
 
 void sched_yield_current(void);
+/* Stop borrowing the last program's address space (leak check). */
+void drop_lazy_mm(void);
 int sched_set_affinity(struct task_struct *t, u64 mask);
 int sched_set_nice(struct task_struct *t, int nice);
-/* The time of the current task in sum_exec_ns is brought up to now. */
-void sched_update_current(void);
+/* ns on a processor so far. */
 u64 task_sched_runtime(struct task_struct *t);
 
 /* What /proc shows. */

@@ -43,15 +43,16 @@ struct tty;
 struct file;
 struct pt_regs;
 
-#define TASK_COMM_LEN 16
-#define PF_KTHREAD    0x01U
-#define PF_EXITING    0x02U
-#define PF_FORKNOEXEC 0x04U
-#define PF_OOM_VICTIM 0x08U
-#define PF_SIGNALED   0x10U /* killed by a signal */
-#define PF_IDLE	      0x20U
+#define TASK_COMM_LEN	16
+#define PF_KTHREAD	0x01U
+#define PF_EXITING	0x02U
+#define PF_FORKNOEXEC	0x04U
+#define PF_OOM_VICTIM	0x08U
+#define PF_SIGNALED	0x10U /* killed by a signal */
+#define PF_TIMES_FOLDED 0x40U /* its times are in signal's sums */
+#define PF_IDLE		0x20U
 
-#define HZ	      100 /* scheduler ticks a second; USER_HZ too */
+#define HZ		100 /* scheduler ticks a second; USER_HZ too */
 
 struct cred {
 	u32 uid, euid, suid, fsuid;
@@ -76,6 +77,7 @@ enum { EXIT_ALIVE, EXIT_ZOMBIE, EXIT_DEAD };
 
 struct signal_struct { /* one per process */
 	u32 count; /* tasks that point here */
+	u32 nr_live; /* not in do_exit() yet */
 	u32 nr_threads; /* not yet exited */
 	struct list_head threads; /* task->thread_node */
 	struct task_struct *leader;
@@ -93,6 +95,9 @@ struct signal_struct { /* one per process */
 	bool stopped_pending; /* the parent was not told yet by */
 	bool continued_pending; /* wait(2), WUNTRACED/WCONTINUED */
 	int stop_signal;
+	unsigned int nr_to_stop; /* threads that have not stopped yet */
+	bool unkillable; /* pid 1: default actions do not apply */
+	u32 nr_sigqueue; /* RLIMIT_SIGPENDING */
 
 	int pgrp, session;
 	struct tty *tty; /* controlling terminal */
@@ -114,6 +119,7 @@ struct signal_struct { /* one per process */
 	bool it_real_fired; /* for the timer thread */
 	u64 it_virt_ns, it_virt_incr_ns; /* ITIMER_VIRTUAL: at utime */
 	u64 it_prof_ns, it_prof_incr_ns; /* ITIMER_PROF: at utime+stime */
+	bool it_cpu_armed; /* one of these two is set */
 };
 
 struct restart_block {
@@ -146,6 +152,8 @@ struct task_struct {
 	bool restore_sigmask;
 	struct k_sigaltstack altstack;
 	struct restart_block restart;
+	u32 trap_nr; /* last exception: sigcontext */
+	u64 trap_error_code, trap_cr2;
 	struct cred cred;
 	struct list_head thread_node; /* signal->threads */
 	struct list_head task_node; /* all tasks, by creation */
@@ -170,6 +178,7 @@ struct task_struct {
 	u64 slice_start_ns;
 	u64 start_ns;
 	unsigned long nvcsw, nivcsw;
+	unsigned long min_flt, maj_flt;
 	u64 cpus_allowed;
 	int nice;
 	u64 timer_slack_ns;
@@ -238,6 +247,7 @@ extern unsigned long total_forks; /* since boot: /proc/stat processes */
 int alloc_pid(void); /* tasklist_lock held; or -EAGAIN */
 void attach_pid(struct task_struct *t); /* tasklist_lock held */
 void detach_pid(struct task_struct *t);
+void take_pid(struct task_struct *t, int pid); /* exec by a thread */
 
 /*
  * 'R', 'S', 'D', 'T', 'Z', 'X' as in proc(5).
@@ -245,29 +255,63 @@ void detach_pid(struct task_struct *t);
 char task_state_char(const struct task_struct *t);
 /* CPU time of one thread / all threads so far, in ns. */
 void task_cputime(struct task_struct *t, u64 *utime, u64 *stime);
+void process_cputime_locked(struct signal_struct *sig, u64 *utime, u64 *stime);
 void process_cputime(struct signal_struct *sig, u64 *utime, u64 *stime);
 
 /* ---- kernel threads (fork.c) ---- */
 /*
- * Starts fn(arg) in a thread of its own; fn's return ends it.  ERR_PTR.
- * The task belongs to itself: not referenced for the caller.
+ * Starts fn(arg) in a thread of its own, with files and directories shared
+ * with nobody; fn's return ends it unless kernel_execve() made it a program.
+ * ERR_PTR on failure.  The task is not referenced for the caller.
  */
 struct task_struct *kthread_run(int (*fn)(void *arg), void *arg,
 				const char *name);
+/* The same with a given number, 0: the next; NULL parent: pid 0's child. */
+struct task_struct *kthread_run_as(int (*fn)(void *arg), void *arg,
+				   const char *name, int pid,
+				   struct signal_struct *parent);
 void set_task_comm(struct task_struct *t, const char *name);
 
 /* ---- fork, exec, exit ---- */
 void fork_init(void);
-struct kernel_clone_args;
+/* A CPU's idle task; its stack for x86_start_cpu(). */
+struct task_struct *idle_task_alloc(unsigned int cpu);
+void idle_task_adopt_boot(void);
 void __noreturn do_exit(int code); /* wait(2) status */
 void __noreturn do_group_exit(int code);
+/* The stack of a thread that no longer runs; interrupts off. */
 void release_thread_stack(struct task_struct *t);
+/* All cached stacks of this CPU back to vmalloc; task context. */
+void drain_stack_cache(void);
+/* The parent of a vfork may go on; clear_child_tid, robust list. */
+void mm_release(struct task_struct *t, struct mm_struct *mm);
+/* Take a dead thread out of all tables; drops the tables' reference. */
+void release_task(struct task_struct *t);
+void unhash_task(struct task_struct *t); /* tasklist_lock held; no put */
 /*
- * Kernel threads become programs.  path, argv, envp in kernel memory; the
+ * A kernel thread becomes a program.  path, argv, envp in kernel memory; the
  * thread's function then returns 0 and user mode begins.  0 or -E.
  */
 int kernel_execve(const char *path, const char *const *argv,
 		  const char *const *envp);
+/* What current's wait queue gives for a child: see exit.c. */
+long kernel_wait4(int pid, int *status, int options, struct k_rusage *ru);
+
+/* futex.c */
+void futex_init(void);
+struct pt_regs;
+void exit_robust_list(struct task_struct *t);
+int futex_wake_user(u32 *uaddr, int nr);
+/* time.c: setitimer's timers */
+void init_real_timer(struct signal_struct *sig);
+void exit_itimers(struct signal_struct *sig);
+void itimers_init(void);
+/* On the way to user mode: ITIMER_VIRTUAL, _PROF, RLIMIT_CPU. */
+void check_cpu_timers(void);
+/* sys.c */
+void init_rlimits(struct rlimit64 *rlim);
+/* rseq.c: after a switch or before a signal, on the way to user mode. */
+void rseq_handle(struct pt_regs *regs);
 
 /* ---- credentials ---- */
 /* Root, or the capability that root stands for here. */

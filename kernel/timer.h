@@ -12,6 +12,8 @@
 #include <quire/rbtree.h>
 #include <quire/types.h>
 
+#include "kernel/uapi.h"
+
 #define NSEC_PER_SEC  1000000000UL
 #define NSEC_PER_MSEC 1000000UL
 #define NSEC_PER_USEC 1000UL
@@ -35,16 +37,32 @@ bool ktimer_cancel(struct ktimer *timer);
 /* What is left to go in ns; 0: not armed or due. */
 u64 ktimer_remaining(const struct ktimer *timer);
 
+static inline bool timespec_valid(const struct timespec64 *ts)
+{
+	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 &&
+	       ts->tv_nsec < (s64)NSEC_PER_SEC;
+}
+
+/* Saturates at some 584 years. */
+static inline u64 timespec_to_ns(const struct timespec64 *ts)
+{
+	if ((u64)ts->tv_sec >= UINT64_MAX / NSEC_PER_SEC - 1)
+		return UINT64_MAX - 1;
+	return (u64)ts->tv_sec * NSEC_PER_SEC + (u64)ts->tv_nsec;
+}
+
+static inline struct timespec64 ns_to_timespec(u64 ns)
+{
+	return (struct timespec64){(s64)(ns / NSEC_PER_SEC),
+				   (s64)(ns % NSEC_PER_SEC)};
+}
+
 /* Monotonic: since boot.  Realtime: since 1970. */
 u64 ktime_ns(void);
 u64 ktime_real_ns(void);
 u64 boot_time_real_ns(void); /* realtime at monotonic 0 */
-int settime_real_ns(u64 now_ns);
+void settime_real_ns(u64 now_ns);
 
-/* sched.c and timer.c: per CPU */
-void timers_init_cpu(void);
-/* Run what is due and arm the hardware for the next; interrupts off. */
-void timers_run(void);
 void time_init(void);
 
 #endif

@@ -227,6 +227,9 @@ struct k_rusage {
 	s64 ru_nvcsw, ru_nivcsw;
 };
 
+/* personality(2) */
+#define ADDR_NO_RANDOMIZE 0x0040000UL
+
 /* ---- clocks ---- */
 #define CLOCK_REALTIME		 0
 #define CLOCK_MONOTONIC		 1

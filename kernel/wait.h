@@ -48,6 +48,8 @@ static inline bool waitqueue_active(const struct wait_queue_head *wq)
 	return READ_ONCE(wq->head.next) != &wq->head;
 }
 
+void wait_init(void);
+
 /* Something that happens once. */
 struct completion {
 	bool done;
@@ -65,8 +67,10 @@ enum {
 	TASK_STOPPED = 4,
 	TASK_DEAD = 8,
 	TASK_NEW = 16,
+	TASK_WAKEKILL = 32, /* SIGKILL ends the sleep */
 };
-#define TASK_NORMAL (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)
+#define TASK_KILLABLE (TASK_UNINTERRUPTIBLE | TASK_WAKEKILL)
+#define TASK_NORMAL   (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)
 
 void set_current_state(int state);
 void schedule(void);

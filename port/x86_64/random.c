@@ -45,9 +45,15 @@ static void quarter(u32 *s, int a, int b, int c, int d)
 	s[b] = rotl(s[b] ^ s[c], 7);
 }
 
-static void chacha_permute(u32 out[16], const u32 in[16])
+static void chacha_block(u32 out[16])
 {
-	memcpy(out, in, 16 * sizeof(*out));
+	u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
+
+	memcpy(in + 4, me.key, sizeof(me.key));
+	in[12] = (u32)me.counter;
+	in[13] = (u32)(me.counter >> 32);
+	me.counter++;
+	memcpy(out, in, sizeof(in));
 	for (int i = 0; i < ROUNDS; i += 2) {
 		quarter(out, 0, 4, 8, 12);
 		quarter(out, 1, 5, 9, 13);
@@ -60,17 +66,6 @@ static void chacha_permute(u32 out[16], const u32 in[16])
 	}
 	for (int i = 0; i < 16; i++)
 		out[i] += in[i];
-}
-
-static void chacha_block(u32 out[16])
-{
-	u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-
-	memcpy(in + 4, me.key, sizeof(me.key));
-	in[12] = (u32)me.counter;
-	in[13] = (u32)(me.counter >> 32);
-	me.counter++;
-	chacha_permute(out, in);
 }
 
 static bool hardware_random(u64 *value)

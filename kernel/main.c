@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - from the port's hand-over to the first process.
+ *
+ *	kernel_main (boot CPU's idle thread, interrupts off)
+ *	  tables and caches, then thread 1, then idles
+ *	thread 1
+ *	  other CPUs, files, devices
+ *	  /.quire/run there:  stays, reaps, runs the program as process 2
+ *	  else:               becomes the program of rdinit= (/init), as the
+ *	                      first process of any Linux
+ *
+ * Options: rdinit=, panic=, norandmaps, leakcheck; console=, quiet and
+ * nokaslr are the port's.
+ */
+#include "kernel/main.h"
+
+#include <quire/percpu.h>
+#include <quire/port.h>
+#include <quire/printk.h>
+#include <quire/run_proto.h>
+#include <quire/string.h>
+
+#include "kernel/fs.h"
+#include "kernel/oom.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "port/x86_64/machine.h"
+#include "port/x86_64/upcalls.h"
+#if CONFIG_SELFTEST
+#include "kernel/metal_tests.h"
+#endif
+
+static struct {
+	const struct x86_boot_info *info;
+	struct signal_struct *init;
+} boot;
+
+struct signal_struct *init_signal(void)
+{
+	return READ_ONCE(boot.init);
+}
+
+bool norandmaps(void)
+{
+	return x86_cmdline_option("norandmaps") != NULL;
+}
+
+/* ---- the end ---- */
+
+void machine_power_off(void)
+{
+	printk("reboot: Power down\n");
+	x86_poweroff(RUN_MACHINE_OFF);
+}
+
+void machine_restart(void)
+{
+	printk("reboot: Restarting system\n");
+	x86_reboot();
+}
+
+void machine_halt(void)
+{
+	printk("reboot: System halted\n");
+	x86_halt();
+}
+
+/* panic=N: N seconds, or without wait if it is negative; 0: the port's way. */
+static long panic_timeout(void)
+{
+	const char *s = x86_cmdline_option("panic");
+	long n;
+
+	return s && !kstrtol(s, 10, &n) ? n : 0;
+}
+
+void init_died(int wait_status)
+{
+	long timeout = panic_timeout();
+	u64 end;
+
+	if (timeout) {
+		printk("Kernel panic - not syncing: Attempted to kill init! exitcode=%#010x\n",
+		       (unsigned int)wait_status);
+		end = ktime_ns() +
+		      (timeout > 0 ? (u64)timeout : 0) * NSEC_PER_SEC;
+		while (ktime_ns() < end)
+			cpu_relax();
+		machine_restart();
+	}
+	panic("Attempted to kill init! exitcode=%#010x",
+	      (unsigned int)wait_status);
+}
+
+/* ---- other processors ---- */
+
+static void start_cpus(void)
+{
+	unsigned int cpu;
+	int err;
+
+	for (cpu = 1; cpu < nr_cpu_ids; cpu++) {
+		struct task_struct *idle = idle_task_alloc(cpu);
+
+		if (!idle)
+			panic("no memory for processor %u", cpu);
+		err = x86_start_cpu(cpu, &idle->thread,
+				    (unsigned long)idle->stack +
+					    KERNEL_STACK_SIZE);
+		if (err)
+			printk("processor %u did not start: error %d\n", cpu,
+			       err);
+	}
+}
+
+void kernel_secondary_main(unsigned int cpu)
+{
+	sched_init_secondary(cpu);
+	cpu_idle();
+}
+
+/* ---- the first process ---- */
+
+static void become_first_process(void)
+{
+	struct task_struct *t = current;
+	const char *path = x86_cmdline_option("rdinit");
+	const char *argv[] = {NULL, NULL};
+	const char *const envp[] = {"HOME=/", "TERM=linux", NULL};
+	int err;
+
+	if (!path || !*path)
+		path = "/init";
+	argv[0] = path;
+	reset_signal_handlers(t->sighand);
+	t->signal->unkillable = true;
+	err = console_open_stdio();
+	if (err)
+		printk("no console for %s: error %d\n", path, err);
+	err = kernel_execve(path, argv, envp);
+	if (err)
+		panic("No working init found: %s: error %d", path, err);
+}
+
+static int init_thread(void *arg)
+{
+	const struct x86_boot_info *info = boot.info;
+	int err;
+
+	(void)arg;
+	WRITE_ONCE(boot.init, current->signal);
+	start_cpus();
+	itimers_init();
+	vfs_init();
+	if (info->initrd) {
+		err = initramfs_unpack(info->initrd, info->initrd_size);
+		if (err)
+			printk("initramfs: error %d\n", err);
+	}
+#if CONFIG_SELFTEST
+	x86_poweroff(run_metal_tests() ? RUN_MACHINE_TESTS_FAILED
+				       : RUN_MACHINE_OFF);
+#endif
+	drivers_init();
+	run_program();
+	become_first_process();
+	return 0;
+}
+
+void kernel_main(const struct x86_boot_info *info)
+{
+	boot.info = info;
+	idle_task_adopt_boot();
+	wait_init();
+	sched_init();
+	time_init();
+	fork_init();
+	signals_init();
+	futex_init();
+	oom_init();
+	if (IS_ERR(kthread_run_as(init_thread, NULL, "init", 1, NULL)))
+		panic("no memory for the first thread");
+	cpu_idle();
+}

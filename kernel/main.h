@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.h - the first process, the kernel's options and the machine's end
+ * (main.c, run_program.c).
+ */
+#ifndef KERNEL_MAIN_H
+#define KERNEL_MAIN_H
+
+#include <quire/version.h>
+
+#include "kernel/task.h"
+
+/* uname(2), /proc/version, /proc/sys/kernel/osrelease */
+#define UTS_RELEASE "6.12.0-quire"
+#define UTS_VERSION "#1 SMP quire " QUIRE_VERSION
+
+/* The process that inherits orphans (pid 1); NULL while there is none. */
+struct signal_struct *init_signal(void);
+/* It ended: the machine cannot go on. */
+void __noreturn init_died(int wait_status);
+
+/* nokaslr is about the kernel; norandmaps about programs. */
+bool norandmaps(void);
+
+/* All files closed, then the machine ends. */
+void __noreturn machine_power_off(void);
+void __noreturn machine_restart(void);
+void __noreturn machine_halt(void);
+
+/* ---- run_program.c: `quire run` ---- */
+/*
+ * Is there a /.quire/run?  Then run its program as process 2 and end the
+ * machine with its status; else return.  Process 1, a kernel thread.
+ */
+void run_program(void);
+
+/* ---- leakcheck.c ---- */
+/* What is in use now, with everything that is only cached given back. */
+void leakcheck_begin(void);
+/* Compare; the number of differences, which are named in the log. */
+unsigned int leakcheck_end(void);
+
+#endif

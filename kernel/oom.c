@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * oom.c - when there is no memory left, the process with most of it ends.
+ *
+ * 1. Rule.  The process with the largest resident set is killed; never
+ *    kernel threads, pid 1, or one with oom_score_adj -1000.  While a victim
+ *    is still dying nobody else is chosen.
+ * 2. Who asks.  The page allocator, through reclaim_ops, when it has found
+ *    nothing; it tries again when this says that memory will come.  The
+ *    victim itself is told to give up, so that it can come to its end.
+ * 3. Locking.  tasklist_lock for the choice; the report is made after it.
+ * 4. Progress.  The asker sleeps a tick at a time until the victim's memory
+ *    is gone or a second has passed, and then tries again whatever happened.
+ */
+#include "kernel/oom.h"
+
+#include <quire/mm.h>
+#include <quire/printk.h>
+#include <quire/reclaim.h>
+#include <quire/show.h>
+#include <quire/vmstat.h>
+
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+
+#define WAIT_STEP_NS	  (NSEC_PER_SEC / HZ)
+#define WAIT_STEPS	  HZ
+#define OOM_SCORE_ADJ_MIN (-1000)
+
+struct oom_report {
+	int pid;
+	u32 uid;
+	int adj;
+	char comm[TASK_COMM_LEN];
+	unsigned long total_vm, anon, file, shmem, tables; /* KiB */
+};
+
+/* The address space of a process: of any thread that still has it. */
+static struct mm_struct *process_mm(struct signal_struct *sig)
+{
+	struct task_struct *t;
+
+	list_for_each_entry(t, &sig->threads, thread_node)
+		if (t->mm)
+			return t->mm;
+	return NULL;
+}
+
+static bool is_dying(struct signal_struct *sig)
+{
+	struct task_struct *t;
+
+	list_for_each_entry(t, &sig->threads, thread_node)
+		if (t->mm && fatal_signal_pending(t))
+			return true;
+	return false;
+}
+
+/* tasklist_lock held.  NULL with *dying: wait for the last victim. */
+static struct task_struct *choose(bool *dying)
+{
+	struct task_struct *t, *best = NULL;
+	unsigned long most = 0;
+
+	*dying = false;
+	for_each_task(t)
+	{
+		struct signal_struct *sig = t->signal;
+		unsigned long rss;
+		struct mm_struct *mm;
+
+		if (!thread_group_leader(t) || (t->flags & PF_KTHREAD) ||
+		    t->tgid == 1)
+			continue;
+		if (is_dying(sig)) {
+			*dying = true;
+			return NULL;
+		}
+		if (sig->oom_score_adj == OOM_SCORE_ADJ_MIN)
+			continue;
+		/* mm is kept by task_lock: exit takes it to let go. */
+		task_lock(t);
+		mm = process_mm(sig);
+		rss = mm ? get_mm_rss(mm) : 0;
+		task_unlock(t);
+		if (rss > most) {
+			most = rss;
+			best = t;
+		}
+	}
+	return best;
+}
+
+static unsigned long kib(long nr_pages)
+{
+	return nr_pages > 0 ? (unsigned long)nr_pages << (PAGE_SHIFT - 10) : 0;
+}
+
+static void fill_report(struct oom_report *r, struct task_struct *t)
+{
+	struct mm_struct *mm;
+
+	*r = (struct oom_report){
+		.pid = t->tgid,
+		.uid = t->cred.uid,
+		.adj = t->signal->oom_score_adj,
+	};
+	__builtin_memcpy(r->comm, t->comm, sizeof(r->comm));
+	task_lock(t);
+	mm = process_mm(t->signal);
+	if (mm) {
+		r->total_vm = kib((long)mm->total_vm);
+		r->anon = kib(READ_ONCE(mm->rss_stat[MM_ANONPAGES]));
+		r->file = kib(READ_ONCE(mm->rss_stat[MM_FILEPAGES]));
+		r->shmem = kib(READ_ONCE(mm->rss_stat[MM_SHMEMPAGES]));
+		r->tables = READ_ONCE(mm->pgtables_bytes) >> 10;
+	}
+	task_unlock(t);
+}
+
+static void print_report(const struct oom_report *r, gfp_t gfp,
+			 unsigned int order)
+{
+	printk("%s invoked oom-killer: gfp_mask=%#x, order=%u, oom_score_adj=%d\n",
+	       current->comm, gfp, order, current->signal->oom_score_adj);
+	printk("Mem-Info: free:%lukB slab:%lukB pagetables:%lukB of %lukB\n",
+	       kib((long)nr_free_pages()),
+	       kib((long)(node_stat_pages(NST_nr_slab_reclaimable) +
+			  node_stat_pages(NST_nr_slab_unreclaimable))),
+	       kib((long)node_stat_pages(NST_nr_page_table_pages)),
+	       kib((long)totalram_pages()));
+	printk("Out of memory: Killed process %d (%s) total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, shmem-rss:%lukB, UID:%u pgtables:%lukB oom_score_adj:%d\n",
+	       r->pid, r->comm, r->total_vm, r->anon, r->file, r->shmem, r->uid,
+	       r->tables, r->adj);
+}
+
+static bool wait_for_memory(unsigned long free_before)
+{
+	for (int i = 0; i < WAIT_STEPS; i++) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		schedule_timeout(WAIT_STEP_NS);
+		if (nr_free_pages() > free_before)
+			break;
+	}
+	return true;
+}
+
+static bool out_of_memory(gfp_t gfp, unsigned int order)
+{
+	unsigned long free_before = nr_free_pages();
+	struct task_struct *victim;
+	struct oom_report report;
+	bool dying;
+
+	if (current->flags & PF_IDLE)
+		return false;
+	/* Who is to end gets no more, but may take the reserves. */
+	if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
+		return false;
+	/* A failed large run is no reason to kill. */
+	if (order > 3)
+		return false;
+	spin_lock(&tasklist_lock);
+	victim = choose(&dying);
+	if (victim) {
+		fill_report(&report, victim);
+		send_sig_locked(SIGKILL, victim);
+	}
+	spin_unlock(&tasklist_lock);
+	if (!victim && !dying)
+		return false;
+	if (victim) {
+		count_vm_event(VMEV_oom_kill);
+		print_report(&report, gfp, order);
+	}
+	if (fatal_signal_pending(current))
+		return false;
+	return wait_for_memory(free_before);
+}
+
+void oom_wait_or_die(void)
+{
+	if (out_of_memory(GFP_KERNEL, 0) || fatal_signal_pending(current))
+		return;
+	/* Nobody else can be killed. */
+	force_sig(SIGKILL);
+}
+
+void oom_init(void)
+{
+	static const struct reclaim_ops ops = {
+		.out_of_memory = out_of_memory,
+	};
+
+	register_reclaim_ops(&ops);
+}
