@@ -100,7 +100,7 @@ static inline bool lock_entry(struct fault *f)
 
 static inline void fill_entry(struct fault *f, pte_t pte)
 {
-	f->table->table.nr_used++;
+	table_used_add(f->table, 1);
 	set_pte(f->ptep, pte);
 }
 
@@ -292,7 +292,7 @@ static void map_file_page_locked(struct fault *f, pte_t *ptep,
 				 struct page *page, pte_t pte)
 {
 	page_add_file_rmap(page);
-	f->table->table.nr_used++;
+	table_used_add(f->table, 1);
 	set_pte(ptep, pte);
 }
 

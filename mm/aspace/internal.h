@@ -187,6 +187,21 @@ static inline pte_t *pte_alloc(struct mm_struct *mm, unsigned long addr)
  */
 pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
 		      unsigned long end);
+/*
+ * A leaf table has n more entries in use; its ptl is held.  Others may look
+ * with table_is_empty() where both answers are right: under mmap_lock for
+ * writing an empty table stays empty, others may only become so.
+ */
+static inline void table_used_add(struct page *table, int n)
+{
+	WRITE_ONCE(table->table.nr_used, (u16)(table->table.nr_used + n));
+}
+
+static inline bool table_is_empty(const struct page *table)
+{
+	return READ_ONCE(table->table.nr_used) == 0;
+}
+
 /* The end of the part of [addr, end) that addr's leaf table covers. */
 static inline unsigned long pte_table_end(unsigned long addr, unsigned long end)
 {

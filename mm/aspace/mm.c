@@ -222,7 +222,7 @@ static int copy_page_range(struct copy *c)
 		unsigned int copied;
 		pte_t *dst;
 
-		if (!src_table->table.nr_used) {
+		if (table_is_empty(src_table)) {
 			addr = stop;
 			continue;
 		}
@@ -234,7 +234,7 @@ static int copy_page_range(struct copy *c)
 		ptl_lock(dst_table);
 		ptl_lock(src_table);
 		copied = copy_entries(c, dst, src, NR_PAGES(stop - addr));
-		dst_table->table.nr_used += (u16)copied;
+		table_used_add(dst_table, (int)copied);
 		ptl_unlock(src_table);
 		ptl_unlock(dst_table);
 		c->nr_anon += copied;

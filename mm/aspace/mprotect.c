@@ -88,7 +88,7 @@ static void change_protection(struct vm_area_struct *vma, unsigned long start,
 	while ((ptep = pte_next_table(mm, &addr, end)) != NULL) {
 		unsigned long stop = pte_table_end(addr, end);
 
-		if (table_page(ptep)->table.nr_used)
+		if (!table_is_empty(table_page(ptep)))
 			flush |= change_table(ptep, NR_PAGES(stop - addr),
 					      vma->vm_page_prot, reuse);
 		addr = stop;

@@ -73,8 +73,7 @@ static void set_upper(pte_t *ptep, pte_t pte)
 	struct page *table = table_page(ptep);
 
 	ptl_lock(table);
-	table->table.nr_used -= !pte_none(ptep_get(ptep));
-	table->table.nr_used += !pte_none(pte);
+	table_used_add(table, !pte_none(pte) - !pte_none(ptep_get(ptep)));
 	set_pte(ptep, pte);
 	ptl_unlock(table);
 }
@@ -101,7 +100,7 @@ static bool move_entries(pte_t *src, pte_t *dst, unsigned long nr)
 {
 	struct page *src_table = table_page(src), *dst_table = table_page(dst);
 	bool present = false;
-	u16 moved = 0;
+	int moved = 0;
 	bool first_src = page_to_pfn(src_table) < page_to_pfn(dst_table);
 
 	/* Two locks of one rank: by frame number. */
@@ -118,8 +117,8 @@ static bool move_entries(pte_t *src, pte_t *dst, unsigned long nr)
 		set_pte(dst, pte);
 		moved++;
 	}
-	src_table->table.nr_used -= moved;
-	dst_table->table.nr_used += moved;
+	table_used_add(src_table, -moved);
+	table_used_add(dst_table, moved);
 	if (src_table != dst_table)
 		ptl_unlock(first_src ? dst_table : src_table);
 	ptl_unlock(first_src ? src_table : dst_table);

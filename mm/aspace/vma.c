@@ -253,22 +253,29 @@ static void link_tree(struct mm_struct *mm, struct vm_area_struct *vma,
 		parent = &next->vm_rb;
 		link = &parent->rb_left;
 	}
-	vma->rb_subtree_gap = 0;
 	rb_link_node(&vma->vm_rb, parent, link);
-	gap_update(&vma->vm_rb);
 	rb_insert_augmented(&vma->vm_rb, &mm->mm_rb, gap_update);
-	if (next)
-		rb_propagate(&next->vm_rb, gap_update);
 }
 
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 	      struct vm_area_struct *prev)
 {
+	struct list_head *before = prev ? &prev->vm_list : &mm->mmap;
 	struct address_space *mapping = vma_mapping(vma);
+	struct vm_area_struct *next;
 
+	/*
+	 * Rotations take it that values below them are right, so next's gap
+	 * may change only when vma stands in the tree.
+	 */
 	vma->vm_mm = mm;
-	list_add(&vma->vm_list, prev ? &prev->vm_list : &mm->mmap);
-	link_tree(mm, vma, prev, vma_next(vma));
+	vma->vm_list.prev = before;
+	vma->vm_list.next = before->next;
+	next = vma_next(vma);
+	link_tree(mm, vma, prev, next);
+	list_add(&vma->vm_list, before);
+	if (next)
+		rb_propagate(&next->vm_rb, gap_update);
 	mm->map_count++;
 	if (!mapping)
 		return;
@@ -281,8 +288,9 @@ void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	struct vm_area_struct *next = vma_next(vma);
 
-	list_unlink(&vma->vm_list);
+	/* The tree first, for the same reason. */
 	rb_erase_augmented(&vma->vm_rb, &mm->mm_rb, gap_update);
+	list_unlink(&vma->vm_list);
 	if (next)
 		rb_propagate(&next->vm_rb, gap_update);
 	mm->map_count--;

@@ -29,7 +29,7 @@ static noinline bool make_table(struct mm_struct *mm, pte_t *ptep,
 	ptl_lock(parent);
 	if (likely(pte_none(ptep_get(ptep)))) {
 		set_pte(ptep, pfn_pte(page_to_pfn(child), PAGE_TABLE_USER));
-		parent->table.nr_used++;
+		table_used_add(parent, 1);
 		__atomic_fetch_add(&mm->pgtables_bytes, PAGE_SIZE,
 				   __ATOMIC_RELAXED);
 		child = NULL;
@@ -100,7 +100,7 @@ static void free_below(struct mmu_gather *tlb, pte_t *table, unsigned int level,
 			continue;
 		ptl_lock(parent);
 		set_pte(ptep, __pte(0));
-		parent->table.nr_used--;
+		table_used_add(parent, -1);
 		ptl_unlock(parent);
 		tlb_remove_table(tlb, table_page(pte_table(pte)), addr, size);
 	}

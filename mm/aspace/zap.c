@@ -190,6 +190,14 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 	u64 seen = 0;
 
 	ptl_lock(table);
+	/*
+	 * Nothing in it?  Asked with the lock held: truncation must not miss
+	 * what a fault has just put in.
+	 */
+	if (table_is_empty(table)) {
+		ptl_unlock(table);
+		return end;
+	}
 	for (; addr != end; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
 		struct page *page;
@@ -219,7 +227,7 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 			zap_file_page(page, pte, &sums);
 		tlb->pages[tlb->nr++] = page;
 	}
-	table->table.nr_used -= (u16)emptied;
+	table_used_add(table, -(int)emptied);
 	ptl_unlock(table);
 	if (emptied) {
 		if (seen & _PAGE_PRESENT)
@@ -239,10 +247,6 @@ void unmap_area(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	while ((ptep = pte_next_table(tlb->mm, &start, end)) != NULL) {
 		unsigned long stop = pte_table_end(start, end);
 
-		if (!table_page(ptep)->table.nr_used) {
-			start = stop;
-			continue;
-		}
 		start = zap_table(tlb, ptep, start, stop, even_cows);
 		if (start != stop)
 			tlb_flush_mmu(tlb);
