@@ -154,6 +154,8 @@ static void init_control_registers(void)
 {
 	unsigned long cr4 = read_cr4();
 
+	if (cpu_has(X86_FEATURE_MCE))
+		cr4 |= X86_CR4_MCE;
 	if (cpu_has(X86_FEATURE_PGE))
 		cr4 |= X86_CR4_PGE;
 	if (cpu_has(X86_FEATURE_SMEP))

@@ -122,6 +122,7 @@ static const struct feature_name feature_names[] = {
 static const u8 feature_bits[NR_X86_FEATURES][2] = {
 	[X86_FEATURE_NX] = {W_80000001_D, 20},
 	[X86_FEATURE_PGE] = {W_1_D, 13},
+	[X86_FEATURE_MCE] = {W_1_D, 7},
 	[X86_FEATURE_GBPAGES] = {W_80000001_D, 26},
 	[X86_FEATURE_SMEP] = {W_7_B, 7},
 	[X86_FEATURE_SMAP] = {W_7_B, 20},

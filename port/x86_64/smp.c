@@ -22,7 +22,7 @@
 
 #include "port/x86_64/x86.h"
 
-#define START_TIMEOUT_NS 1000000000ULL
+#define START_TIMEOUT_NS 10000000000ULL
 
 /* Read by boot.S, in this order. */
 struct x86_secondary_boot {

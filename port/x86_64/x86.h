@@ -100,6 +100,7 @@ static inline void write_cr4(unsigned long v)
 	__asm__ __volatile__("movq %0, %%cr4" : : "r"(v) : "memory");
 }
 
+#define X86_CR4_MCE	   (1UL << 6)
 #define X86_CR4_PGE	   (1UL << 7)
 #define X86_CR4_OSFXSR	   (1UL << 9)
 #define X86_CR4_OSXMMEXCPT (1UL << 10)
@@ -194,6 +195,7 @@ void idt_init(void);
 enum x86_feature {
 	X86_FEATURE_NX,
 	X86_FEATURE_PGE,
+	X86_FEATURE_MCE,
 	X86_FEATURE_GBPAGES,
 	X86_FEATURE_SMEP,
 	X86_FEATURE_SMAP,
