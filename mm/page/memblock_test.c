@@ -208,10 +208,10 @@ TEST_MACHINE(memblock_sorts_merges_and_lets_reserved_and_firmware_win, &messy)
 #define R8(i) \
 	R1(i) \
 	R1(i + 1) R1(i + 2) R1(i + 3) R1(i + 4) R1(i + 5) R1(i + 6) R1(i + 7)
-#define R64(i)                                                           \
-	R8(i)                                                            \
-	R8(i + 8) R8(i + 16) R8(i + 24) R8(i + 32) R8(i + 40) R8(i + 48) \
-		R8(i + 56)
+#define R64(i)    \
+	R8(i)     \
+	R8(i + 8) \
+	R8(i + 16) R8(i + 24) R8(i + 32) R8(i + 40) R8(i + 48) R8(i + 56)
 #define MANY 512U
 /* clang-format off */
 static const struct mem_range many_ranges[MANY + 1] = {

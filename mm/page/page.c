@@ -49,7 +49,9 @@ static unsigned long count_at(struct zone *zone, unsigned long pfn,
 		c->buddy += nr;
 		BUG_ON(page->_refcount); /* P4 */
 	} else if (flags & 1U << PG_pcp) {
-		c->pcp++;
+		if (flags & 1U << PG_run)
+			nr = 1UL << page[1].private;
+		c->pcp += nr;
 		BUG_ON(page->_refcount); /* P4 */
 	} else if (flags & 1U << PG_reserved) {
 		/* An owner may mark what it got: the zero page is. */

@@ -92,20 +92,21 @@ static void clear_frames(struct page *page, unsigned int order)
 		clear_page(va);
 }
 
-/* order 0 off this processor's list, or from the zone. */
+/* Off this processor's list, or from the zone. */
 static struct page *rmqueue(struct zone *zone, unsigned int order,
 			    unsigned int mt, enum zone_type highest,
 			    unsigned int alloc_flags)
 {
+	struct pcp *pcp = &zone->pageset[smp_processor_id()];
 	struct page *page = NULL;
 	unsigned long flags;
 
-	if (!order) {
-		page = pcp_refill(&zone->pageset[smp_processor_id()], mt,
-				  highest, alloc_flags);
-		if (page)
-			return page;
-	}
+	if (!order)
+		page = pcp_refill(pcp, mt, highest, alloc_flags);
+	else if (order <= PCP_RUN_ORDERS && mt == MIGRATE_UNMOVABLE)
+		page = pcp_take_run(pcp, order);
+	if (page)
+		return page;
 	spin_lock_irqsave(&zone->lock, flags);
 	if (zone_watermark_ok(zone, order, highest, alloc_flags))
 		page = buddy_alloc(zone, order, mt);

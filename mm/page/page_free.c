@@ -65,18 +65,23 @@ static const char *check_run(struct page *page, unsigned int order,
 			     u32 tail_flags)
 {
 	const u32 zone_bits = page->flags & PAGE_FLAGS_ZONE;
-	unsigned long i;
+	struct page *end = page + (1UL << order), *p;
 
-	for (i = 1; i < 1UL << order; i++) {
-		const char *why = free_is_bad(page + i, tail_flags);
+	for (p = page + 1; p < end; p++) {
+		const char *why;
 
+		if (likely(READ_ONCE(p->flags) == (zone_bits | tail_flags) &&
+			   READ_ONCE(p->_mapcount) == -1 &&
+			   !READ_ONCE(p->_refcount)))
+			continue;
+		why = free_is_bad(p, tail_flags);
 		if (why)
 			return why;
-		if (READ_ONCE(page[i]._refcount))
+		if (READ_ONCE(p->_refcount))
 			return "has a frame in use";
 	}
-	for (i = 1; i < 1UL << order; i++)
-		WRITE_ONCE(page[i].flags, zone_bits);
+	for (p = page + 1; p < end; p++)
+		WRITE_ONCE(p->flags, zone_bits);
 	return NULL;
 }
 
@@ -97,7 +102,7 @@ static noinline void free_run(struct page *page, int order)
 		why = check_run(page, is, compound ? 1U << PG_tail : 0);
 	if (why)
 		leak(page, why);
-	else
+	else if (!pcp_keep_run(page, is))
 		free_to_zone(page, is);
 }
 

@@ -25,7 +25,12 @@
  * 5. Counting.  Only frees are counted on the way (pcp->freed).  What was
  *    allocated follows: frees + taken from the zone - given to it - what is
  *    here (sum_vm_event).
- * 6. Order: pcp->lock, then zone->lock.
+ * 6. Runs of orders 1 to 3, unmovable, lie on small stacks of their own.  They
+ *    are taken from the zone one at a time; the stacks only save giving back,
+ *    with all its merging, what is asked for again soon.
+ *    C4  a run has PG_pcp and PG_run in its first descriptor, its order in
+ *        the second's private; at most PCP_RUNS_MAX of an order
+ * 7. Order: pcp->lock, then zone->lock.
  */
 #include "mm/page/zone.h"
 
@@ -47,19 +52,22 @@ void pcp_init(struct pcp *pcp, unsigned int zone_slot, unsigned int batch)
 		pcp_stack_set(&pcp->hot[mt], PFN_NIL, 0);
 	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
 		WRITE_ONCE(pcp->cold[mt], PFN_NIL);
+	for (mt = 0; mt < PCP_RUN_ORDERS; mt++)
+		pcp_stack_set(&pcp->runs[mt], PFN_NIL, 0);
 }
 
-/* Give nr frames, linked, to the zone; pcp->lock held. */
-static void drain_list(struct zone *zone, u32 pfn, unsigned int nr)
+/* Give nr linked runs of an order to the zone; pcp->lock held. */
+static void drain_list(struct zone *zone, u32 pfn, unsigned int nr,
+		       unsigned int order)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&zone->lock, flags);
-	zone_count(&zone->drained, nr);
+	zone_count(&zone->drained, (unsigned long)nr << order);
 	while (pfn != PFN_NIL) {
 		u32 next = pfn_to_page(pfn)->link.next;
 
-		buddy_free(zone, pfn, 0);
+		buddy_free(zone, pfn, order);
 		pfn = next;
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);
@@ -69,7 +77,7 @@ static void drain_hot(struct pcp *pcp, unsigned int mt)
 {
 	if (!pcp->hot[mt].nr)
 		return;
-	drain_list(pcp_zone(pcp), pcp->hot[mt].first, pcp->hot[mt].nr);
+	drain_list(pcp_zone(pcp), pcp->hot[mt].first, pcp->hot[mt].nr, 0);
 	pcp_stack_set(&pcp->hot[mt], PFN_NIL, 0);
 }
 
@@ -77,7 +85,7 @@ static void drain_cold(struct pcp *pcp, unsigned int mt)
 {
 	if (pcp->cold[mt] == PFN_NIL)
 		return;
-	drain_list(pcp_zone(pcp), pcp->cold[mt], pcp->batch);
+	drain_list(pcp_zone(pcp), pcp->cold[mt], pcp->batch, 0);
 	WRITE_ONCE(pcp->cold[mt], PFN_NIL);
 }
 
@@ -139,14 +147,58 @@ void pcp_overflow_unlock(struct pcp *pcp, unsigned int mt)
 	raw_spin_unlock(&pcp->lock.locked);
 }
 
+struct page *pcp_take_run(struct pcp *pcp, unsigned int order)
+{
+	struct pcp_stack *stack = &pcp->runs[order - 1];
+	struct page *page = NULL;
+
+	if (!READ_ONCE(stack->nr) || !raw_spin_trylock(&pcp->lock.locked))
+		return NULL;
+	if (stack->nr)
+		page = pop(stack);
+	raw_spin_unlock(&pcp->lock.locked);
+	return page;
+}
+
+bool pcp_keep_run(struct page *page, unsigned int order)
+{
+	unsigned long pfn = page_to_pfn(page);
+	u32 flags = READ_ONCE(page->flags) & PAGE_FLAGS_ZONE;
+	struct pcp_stack *stack;
+	struct pcp *pcp;
+
+	if (order > PCP_RUN_ORDERS || pageblock_type(pfn) != MIGRATE_UNMOVABLE)
+		return false;
+	pcp = this_cpu_ptr(&page_cpu)->of_zone[flags >> PAGEFLAGS_ZONE_SHIFT];
+	stack = &pcp->runs[order - 1];
+	if (READ_ONCE(stack->nr) >= PCP_RUNS_MAX ||
+	    !raw_spin_trylock(&pcp->lock.locked))
+		return false;
+	WRITE_ONCE(page->flags, flags | 1U << PG_pcp | 1U << PG_run);
+	page[1].private = order;
+	page->link.next = stack->first;
+	pcp_stack_set(stack, (u32)pfn, stack->nr + 1);
+	WRITE_ONCE(pcp->freed, pcp->freed + (1UL << order));
+	raw_spin_unlock(&pcp->lock.locked);
+	return true;
+}
+
 static void drain_pcp(struct pcp *pcp)
 {
-	unsigned int mt;
+	unsigned int mt, i;
 
 	raw_spin_lock(&pcp->lock.locked);
 	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
 		drain_hot(pcp, mt);
 		drain_cold(pcp, mt);
+	}
+	for (i = 0; i < PCP_RUN_ORDERS; i++) {
+		struct pcp_stack *runs = &pcp->runs[i];
+
+		if (!runs->nr)
+			continue;
+		drain_list(pcp_zone(pcp), runs->first, runs->nr, i + 1);
+		pcp_stack_set(runs, PFN_NIL, 0);
 	}
 	raw_spin_unlock(&pcp->lock.locked);
 }
@@ -173,13 +225,15 @@ void drain_all_pages(void)
 /* Read without the lock: exact when nothing runs. */
 unsigned int pcp_pages(const struct pcp *pcp)
 {
-	unsigned int nr = 0, mt;
+	unsigned int nr = 0, mt, i;
 
 	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
 		nr += READ_ONCE(pcp->hot[mt].nr);
 		if (READ_ONCE(pcp->cold[mt]) != PFN_NIL)
 			nr += pcp->batch;
 	}
+	for (i = 0; i < PCP_RUN_ORDERS; i++)
+		nr += READ_ONCE(pcp->runs[i].nr) << (i + 1);
 	return nr;
 }
 
@@ -194,15 +248,18 @@ unsigned long zone_pcp_pages(const struct zone *zone)
 	return nr;
 }
 
-static void validate_list(const struct pcp *pcp, u32 pfn, unsigned int nr)
+static void validate_list(const struct pcp *pcp, u32 pfn, unsigned int nr,
+			  unsigned int order)
 {
-	const u32 flags = pcp_zone(pcp)->page_flags | 1U << PG_pcp;
+	const u32 flags = pcp_zone(pcp)->page_flags | 1U << PG_pcp |
+			  (order ? 1U << PG_run : 0);
 	unsigned int found = 0;
 
 	while (pfn != PFN_NIL) {
 		const struct page *page = pfn_to_page(pfn);
 
 		BUG_ON(page->flags != flags || page->_refcount); /* C2 */
+		BUG_ON(order && page[1].private != order); /* C4 */
 		BUG_ON(++found > nr); /* C3 */
 		pfn = page->link.next;
 	}
@@ -211,15 +268,19 @@ static void validate_list(const struct pcp *pcp, u32 pfn, unsigned int nr)
 
 void pcp_validate(struct pcp *pcp)
 {
-	unsigned int mt;
+	unsigned int mt, i;
 
 	raw_spin_lock(&pcp->lock.locked);
 	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++) {
 		BUG_ON(pcp->hot[mt].nr >= pcp->batch); /* C1 */
-		validate_list(pcp, pcp->hot[mt].first, pcp->hot[mt].nr);
+		validate_list(pcp, pcp->hot[mt].first, pcp->hot[mt].nr, 0);
 		if (pcp->cold[mt] != PFN_NIL)
-			validate_list(pcp, pcp->cold[mt], pcp->batch);
+			validate_list(pcp, pcp->cold[mt], pcp->batch, 0);
 	}
 	BUG_ON(pcp->hot[MIGRATE_PCPTYPES].first != PFN_NIL);
+	for (i = 0; i < PCP_RUN_ORDERS; i++) {
+		BUG_ON(pcp->runs[i].nr > PCP_RUNS_MAX); /* C4 */
+		validate_list(pcp, pcp->runs[i].first, pcp->runs[i].nr, i + 1);
+	}
 	raw_spin_unlock(&pcp->lock.locked);
 }

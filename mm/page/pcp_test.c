@@ -101,6 +101,45 @@ TEST(pcp_serves_each_migrate_type_from_its_own_pageblocks)
 	__free_page(r);
 }
 
+TEST(pcp_keeps_a_few_short_unmovable_runs)
+{
+	struct page *run[PCP_RUNS_MAX + 2];
+	unsigned int order, i;
+
+	for (order = 1; order <= PCP_RUN_ORDERS; order++) {
+		unsigned long before;
+
+		drain_all_pages();
+		for (i = 0; i < ARRAY_SIZE(run); i++)
+			CHECK(run[i] = alloc_pages(GFP_KERNEL, order));
+		before = nr_free_pages();
+		for (i = 0; i < ARRAY_SIZE(run); i++)
+			__free_pages(run[i], order);
+		CHECK_EQ(nr_free_pages(), before + (ARRAY_SIZE(run) << order));
+		CHECK_EQ(pcp_of(run[0])->runs[order - 1].nr, PCP_RUNS_MAX);
+		page_validate();
+		CHECK(alloc_pages(GFP_KERNEL | __GFP_COMP, order) ==
+		      run[PCP_RUNS_MAX - 1]);
+		CHECK(PageHead(run[PCP_RUNS_MAX - 1]));
+		put_page(run[PCP_RUNS_MAX - 1] + 1);
+		page_validate();
+	}
+	drain_all_pages();
+	page_validate();
+}
+
+TEST(pcp_run_freed_twice_is_reported)
+{
+	struct page *run = alloc_pages(GFP_KERNEL, 2);
+
+	CHECK(run);
+	__free_pages(run, 2);
+	CHECK(PagePcp(run));
+	test_expect_report("is free already");
+	__free_pages(run, 2);
+	CHECK_EQ(test_expect_end(), 1);
+}
+
 /*
  * Processors allocate, write into, pass on and free frames; each frame is
  * stamped with a number that must still be there when it is freed elsewhere.

@@ -159,21 +159,25 @@ static inline void zone_count(unsigned long *counter, unsigned long nr)
 
 /* ---- pcp.c ---- */
 
+/* Short unmovable runs are kept too: slabs and kernel stacks are made of them. */
+#define PCP_RUN_ORDERS 3 /* orders 1 .. 3 */
+#define PCP_RUNS_MAX   4 /* of each order */
+
 /*
- * One processor's single frames of one zone, in one cache line.  A cold stack
- * holds batch frames or none, so it needs no count.
+ * One processor's frames of one zone; what single frames need is in the first
+ * cache line.  A cold stack holds batch frames or none, so it needs no count.
  */
 struct pcp {
 	spinlock_raw_t lock;
 	u16 batch;
 	u16 zone_slot; /* index into zone_table */
-	unsigned long freed; /* events, for vmstat */
-	struct pcp_stack hot[MIGRATE_PCPTYPES + 1]; /* the last: never
-							   filled */
+	unsigned long freed; /* events, frames, for vmstat */
+	struct pcp_stack hot[MIGRATE_PCPTYPES + 1]; /* the last: never filled */
 	u32 cold[MIGRATE_PCPTYPES];
+	struct pcp_stack runs[PCP_RUN_ORDERS] __cacheline_aligned;
 } __cacheline_aligned;
 
-_Static_assert(sizeof(struct pcp) == 64, "one cache line");
+_Static_assert(offsetof(struct pcp, runs) == 64, "one line for single frames");
 
 struct page_cpu {
 	/* The first zone for a request, by gfp & GFP_ZONEMASK. */
@@ -200,6 +204,10 @@ struct page *pcp_refill(struct pcp *pcp, unsigned int migratetype,
 			enum zone_type highest, unsigned int alloc_flags);
 /* A hot stack has become full; pcp->lock is held, and dropped. */
 void pcp_overflow_unlock(struct pcp *pcp, unsigned int migratetype);
+/* A short unmovable run, PG_pcp set, or NULL. */
+struct page *pcp_take_run(struct pcp *pcp, unsigned int order);
+/* Keep a run whose frames are clean; false: full, busy or not of the kind. */
+bool pcp_keep_run(struct page *page, unsigned int order);
 unsigned int pcp_pages(const struct pcp *pcp);
 unsigned long zone_pcp_pages(const struct zone *zone);
 void pcp_validate(struct pcp *pcp);
