@@ -19,6 +19,7 @@ struct soft_layout;
 enum test_where {
 	TEST_EVERYWHERE,	/* hosted and on metal */
 	TEST_SOFT_ONLY,		/* needs a machine of its own, or the host */
+	TEST_MUST_FAIL,		/* hosted; tests the runner (runner_test.c) */
 };
 
 struct test_case {

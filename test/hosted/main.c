@@ -180,10 +180,13 @@ static void show_output(int fd)
 
 static void finish(struct child *c, int status)
 {
-	bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool passed = well == (c->t->where != TEST_MUST_FAIL);
 
 	printf("%s %u - %s\n", passed ? "ok" : "not ok", c->number, c->t->name);
-	if (!passed) {
+	if (!passed && well) {
+		printf("# must fail, and did not\n");
+	} else if (!passed) {
 		if (c->timed_out)
 			printf("# timed out after %u s\n", run.timeout_s);
 		else if (WIFSIGNALED(status))
@@ -272,7 +275,7 @@ static void list_all(void)
 
 	for (t = __start_quire_tests; t < __stop_quire_tests; t++)
 		printf("%s %s%s\n", (*t)->file, (*t)->name,
-		       (*t)->where == TEST_SOFT_ONLY ? " (soft only)" : "");
+		       (*t)->where != TEST_EVERYWHERE ? " (soft only)" : "");
 }
 
 static const char usage[] =
