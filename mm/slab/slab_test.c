@@ -7,7 +7,9 @@
 
 #include <test/test.h>
 
-#include <quire/errno.h>
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
 
 #define NR 300
 
@@ -377,7 +379,7 @@ static void exchange_objects(void *arg, unsigned int k)
 	}
 }
 
-TEST(objects_allocated_here_and_freed_there_stay_whole)
+static void exchange_on_all(void)
 {
 	static struct exchange x;
 
@@ -392,3 +394,42 @@ TEST(objects_allocated_here_and_freed_there_stay_whole)
 	CHECK_EQ(kmem_cache_in_use(x.s), 0);
 	kmem_cache_destroy(x.s);
 }
+
+TEST(objects_allocated_here_and_freed_there_stay_whole)
+{
+	exchange_on_all();
+}
+
+#ifndef QUIRE_METAL
+static const struct soft_layout seeded = {.mode = SOFT_SEEDED};
+
+TEST_MACHINE(objects_stay_whole_in_any_interleaving_of_lock_points, &seeded)
+{
+	exchange_on_all();
+}
+#endif
+
+/*
+ * An interrupt handler's calls leave the magazine, which its processor may be
+ * in the middle of using, alone.
+ */
+#ifdef QUIRE_METAL
+TEST(interrupt_handlers_do_without_the_magazine)
+{
+	struct kmem_cache *s = plain(64);
+	void *a = kmem_cache_alloc(s, GFP_KERNEL), *b;
+	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
+	unsigned long avail = c->avail, flags = local_irq_save();
+
+	x86_cpus[smp_processor_id()]->irq_depth++;
+	b = kmem_cache_alloc(s, GFP_ATOMIC);
+	kmem_cache_free(s, a);
+	kmem_cache_free(s, b);
+	x86_cpus[smp_processor_id()]->irq_depth--;
+	local_irq_restore(flags);
+	CHECK(b);
+	CHECK_EQ(c->avail, avail);
+	CHECK_EQ(kmem_cache_in_use(s), 0);
+	kmem_cache_destroy(s);
+}
+#endif

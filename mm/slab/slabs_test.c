@@ -8,6 +8,10 @@
 
 #include <quire/string.h>
 
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
+
 static struct kmem_cache *make(unsigned int size, slab_flags_t flags)
 {
 	struct kmem_cache *s =
@@ -178,3 +182,73 @@ TEST(processors_that_share_a_node_never_share_an_object)
 	CHECK_EQ(t.s->nodes[0].nr_out, 0);
 	kmem_cache_destroy(t.s);
 }
+
+#ifndef QUIRE_METAL
+static const struct mem_range two_ranges[] = {
+	{.start = 0, .end = 32UL << 20, .nid = 0},
+	{.start = 32UL << 20, .end = 64UL << 20, .nid = 1},
+};
+static const struct soft_layout two_nodes = {
+	.ranges = two_ranges,
+	.nr_ranges = 2,
+	.nr_nodes = 2,
+};
+
+static int node_of(const void *obj)
+{
+	return page_to_nid(virt_to_page(obj));
+}
+
+TEST_MACHINE(objects_come_from_the_node_asked_for, &two_nodes)
+{
+	struct kmem_cache *s = make(256, 0);
+	void *objs[40];
+
+	for (int i = 0; i < 40; i++) {
+		objs[i] = kmem_cache_alloc_node(s, GFP_KERNEL, i % 2);
+		CHECK(objs[i]);
+		CHECK_EQ(node_of(objs[i]), i % 2);
+	}
+	CHECK_EQ(s->nodes[0].nr_out, 20);
+	CHECK_EQ(s->nodes[1].nr_out, 20);
+	/* One flush of a magazine serves both nodes. */
+	kmem_cache_free_bulk(s, 40, objs);
+	kmem_cache_shrink(s);
+	CHECK_EQ(s->nodes[0].nr_slabs + s->nodes[1].nr_slabs, 0);
+	slab_cache_validate(s);
+	kmem_cache_destroy(s);
+}
+
+static void *fill_node(struct kmem_cache *s, int nid)
+{
+	void **list = NULL, **obj;
+
+	while ((obj = kmem_cache_alloc_node(s, GFP_NOWAIT | __GFP_THISNODE,
+					    nid))) {
+		*obj = list;
+		list = obj;
+	}
+	return list;
+}
+
+TEST_MACHINE(a_full_node_is_helped_out_by_others_unless_forbidden, &two_nodes)
+{
+	struct kmem_cache *s = make(4096, 0);
+	void **list = fill_node(s, 1), *obj;
+
+	CHECK(list);
+	CHECK(!kmem_cache_alloc_node(s, GFP_NOWAIT | __GFP_THISNODE, 1));
+	obj = kmem_cache_alloc_node(s, GFP_NOWAIT, 1);
+	CHECK(obj);
+	CHECK_EQ(node_of(obj), 0);
+	kmem_cache_free(s, obj);
+	while (list) {
+		void **next = *list;
+
+		kmem_cache_free(s, list);
+		list = next;
+	}
+	slab_cache_validate(s);
+	kmem_cache_destroy(s);
+}
+#endif
