@@ -164,6 +164,7 @@ struct file {
 	struct inode *f_inode;		/* referenced */
 	struct dentry *f_dentry;	/* referenced; pipes have one too */
 	u64 f_pos;
+	u32 f_hangups;			/* terminals: tty->hangups at open */
 	struct mutex f_pos_lock;
 	void *private_data;
 };

@@ -9,6 +9,7 @@
 #ifndef KERNEL_FS_TTY_H
 #define KERNEL_FS_TTY_H
 
+#include <quire/rwsem.h>
 #include <quire/spinlock.h>
 #include <quire/types.h>
 
@@ -58,6 +59,8 @@ u32 n_tty_read(struct n_tty *t, char *buf, u32 n, bool *eof);
 u32 n_tty_opost(struct n_tty *t, u8 c, char *buf);
 /* New settings: a change of ICANON keeps what was typed readable. */
 void n_tty_set_termios(struct n_tty *t, const struct k_termios *new);
+/* The device has ended: a line begun can be read as it is. */
+void n_tty_push_eof(struct n_tty *t);
 void n_tty_flush_input(struct n_tty *t);
 void n_tty_validate(const struct n_tty *t);
 
@@ -66,46 +69,60 @@ void n_tty_validate(const struct n_tty *t);
 struct tty;
 struct inode;
 struct file;
+struct iov_iter;
+struct poll_table;
 
 struct tty_ops {
 	/* Take all of it; may sleep.  Bytes or -E. */
 	mm_ssize_t (*write)(struct tty *tty, const char *buf, size_t n);
-	/* Everything written has left.  May sleep. */
+	/* Until everything written has left; may sleep. */
 	void (*drain)(struct tty *tty);
-	void (*winsize_changed)(struct tty *tty);
+	/* A reader made room for so many bytes; NULL: it need not know. */
+	void (*consumed)(struct tty *tty, size_t n);
 };
+
+#define TTY_OBUF_SIZE 2048U
 
 struct tty {
 	const char *name;
 	u64 rdev;
 	const struct tty_ops *ops;
-	void *driver_data;
-	struct mutex lock;		/* ldisc, settings */
-	struct mutex write_lock;	/* one writer's bytes stay together */
+	struct mutex lock;		/* ldisc, winsize */
+	struct mutex write_lock;	/* one writer at a time; obuf */
 	struct n_tty ldisc;
 	struct k_winsize winsize;
-	int session, pgrp;		/* 0: none; guarded by tasklist_lock */
-	u32 count;			/* open files and sessions */
-	bool hung_up;
-	bool packet_eof;		/* the other side is gone: reads end */
+	int session, pgrp;		/* 0: none; tasklist_lock */
+	u32 count;			/* processes it controls, open files */
+	u32 hangups;			/* so many: older files are dead */
+	bool ended;			/* the device sends no more */
 	struct wait_queue_head read_wait, write_wait;
+	char obuf[TTY_OBUF_SIZE];
 };
 
 void tty_init(struct tty *tty, const char *name, u64 rdev,
-	      const struct tty_ops *ops, void *driver_data);
-/* Bytes from the device; task context. */
+	      const struct tty_ops *ops);
+/* Bytes from the device; task context, may sleep. */
 void tty_receive(struct tty *tty, const u8 *buf, size_t n);
-/* The device will send no more: readers see end of file, SIGHUP. */
-void tty_hangup(struct tty *tty);
+/* The device will send no more: readers see end of file. */
+void tty_end_input(struct tty *tty);
 void tty_set_winsize(struct tty *tty, const struct k_winsize *ws);
 /* A signal for the foreground process group, as if typed. */
 void tty_signal_foreground(struct tty *tty, int sig);
-/* A session leader without a terminal takes this one. */
-void tty_take_session(struct tty *tty);
+/* current, a session leader, takes the terminal and is its foreground. */
+int tty_take_session(struct tty *tty);
+struct tty *tty_of(struct file *file);
+/* 0, or current is in the background: a signal was sent, -ERESTARTSYS. */
+int tty_check_background(struct tty *tty, int sig);
+
+extern const struct file_operations tty_fops;
+/* /dev/tty, /dev/console, /dev/ttyS0. */
+void tty_devices_init(void);
+/* What /dev/console is; NULL: it does not exist (ENXIO). */
+void console_set_tty(struct tty *tty);
+/* An unnamed terminal as an open file, for descriptors 0..2; ERR. */
 struct file *tty_open_file(struct tty *tty, int flags);
 
-/* ---- devices ---- */
-void tty_devices_init(void);		/* tty, console, ttyS0 */
-void console_set_tty(struct tty *tty);	/* /dev/console is this one */
+/* ---- tty_ioctl.c ---- */
+long tty_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif

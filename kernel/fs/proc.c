@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proc.c - file systems made of tables: inodes on demand, texts on read.
+ *
+ * 1. Idea.  A directory is a table of entries and perhaps a numbered family
+ *    (processes, threads, descriptors).  A lookup makes an inode that lives
+ *    while it is used; nothing is kept for what nobody looks at.
+ *
+ * 2. A file's text is made anew whenever it is read from position 0, into a
+ *    buffer that grows until the generator fits, and read from there on: a
+ *    reader sees one consistent text, and again a fresh one after lseek(0).
+ *
+ * 3. A process's inodes hold its task_struct; when it has been waited for,
+ *    they are dead (ESRCH) and their names are looked up anew (valid()).
+ *
+ * Source: proc(5), sysfs(5).
+ */
+#include "kernel/fs/proc.h"
+
+#include "kernel/fs/internal.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+
+/* The longest text; a process of 65,530 mappings needs about 50 MB. */
+#define PROC_TEXT_MAX (128UL << 20)
+
+static const struct inode_operations proc_dir_iops, proc_link_iops,
+	proc_jump_iops, proc_file_iops;
+static const struct file_operations proc_dir_fops, proc_file_fops;
+
+static struct proc_inode *proc_of(const struct inode *inode)
+{
+	return inode->i_private;
+}
+
+bool proc_may_access(const struct task_struct *t)
+{
+	const struct cred *me = &current->cred, *c = &t->cred;
+
+	if (me->fsuid == 0 || t->signal == current->signal)
+		return true;
+	return me->fsuid == c->uid && me->fsuid == c->euid &&
+	       me->fsuid == c->suid && me->fsgid == c->gid &&
+	       me->fsgid == c->egid && me->fsgid == c->sgid && t->dumpable;
+}
+
+static bool task_gone(const struct proc_inode *pi)
+{
+	return pi->task && READ_ONCE(pi->task->exit_state) == EXIT_DEAD;
+}
+
+/* ---- inodes ---- */
+
+/* The same object has the same number each time it is looked at. */
+static u64 proc_ino(const struct proc_inode *pi)
+{
+	u64 ino = (uintptr_t)pi->entry & 0xfffff;
+
+	if (pi->task)
+		ino |= (u64)(u32)pi->task->pid << 40;
+	return ino | (u64)pi->fd << 20;
+}
+
+static void refresh(struct inode *inode)
+{
+	const struct proc_inode *pi = proc_of(inode);
+
+	if (pi->task) {
+		inode->uid = pi->task->cred.euid;
+		inode->gid = pi->task->cred.egid;
+	}
+}
+
+static void set_operations(struct inode *inode, const struct proc_entry *e)
+{
+	switch (e->mode & S_IFMT) {
+	case S_IFDIR:
+		inode->i_op = &proc_dir_iops;
+		inode->i_fop = &proc_dir_fops;
+		inode->nlink = 2;
+		break;
+	case S_IFLNK:
+		inode->i_op = e->jump ? &proc_jump_iops : &proc_link_iops;
+		break;
+	default:
+		inode->i_op = &proc_file_iops;
+		inode->i_fop = &proc_file_fops;
+	}
+}
+
+/* Takes over pi's task reference, also when it fails. */
+static struct inode *proc_new_inode(struct super_block *sb,
+				    const struct proc_inode *pi)
+{
+	struct proc_inode *copy = kmemdup(pi, sizeof(*pi), GFP_KERNEL);
+	struct inode *inode = copy ? new_inode(sb, pi->entry->mode) : NULL;
+
+	if (!inode) {
+		kfree(copy);
+		if (pi->task)
+			put_task_struct(pi->task);
+		return ERR_PTR(-ENOMEM);
+	}
+	inode->i_private = copy;
+	inode->ino = proc_ino(pi);
+	inode->uid = 0;
+	inode->gid = 0;
+	set_operations(inode, pi->entry);
+	refresh(inode);
+	return inode;
+}
+
+static void proc_evict(struct inode *inode)
+{
+	struct proc_inode *pi = proc_of(inode);
+
+	if (pi && pi->task)
+		put_task_struct(pi->task);
+	kfree(pi);
+}
+
+static bool proc_valid(struct inode *inode)
+{
+	return !task_gone(proc_of(inode));
+}
+
+/* ---- directories ---- */
+
+/* A number as the kernel writes it: no sign, no leading zero; or -1. */
+static s64 parse_number(const char *name, size_t len)
+{
+	s64 n = 0;
+
+	if (!len || len > 9 || (name[0] == '0' && len > 1))
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return -1;
+		n = n * 10 + (name[i] - '0');
+	}
+	return n;
+}
+
+static const struct proc_entry *find_child(const struct proc_entry *dir,
+					   const char *name, size_t len)
+{
+	const struct proc_entry *e = dir->children;
+
+	for (; e && e->name; e++)
+		if (strlen(e->name) == len && !memcmp(e->name, name, len))
+			return e;
+	return NULL;
+}
+
+static struct inode *proc_lookup(struct inode *dir, const char *name,
+				 size_t len)
+{
+	const struct proc_inode *d = proc_of(dir);
+	const struct proc_dynamic *dyn = d->entry->dynamic;
+	struct proc_inode pi = {0};
+	s64 nr;
+	int err;
+
+	if (task_gone(d))
+		return ERR_PTR(-ENOENT);
+	pi.entry = find_child(d->entry, name, len);
+	if (pi.entry) {
+		pi.task = d->task;
+		if (pi.task)
+			get_task_struct(pi.task);
+		return proc_new_inode(dir->sb, &pi);
+	}
+	nr = dyn ? parse_number(name, len) : -1;
+	if (nr < 0)
+		return ERR_PTR(-ENOENT);
+	if (dyn->entry->sensitive && d->task && !proc_may_access(d->task))
+		return ERR_PTR(-EACCES);
+	pi.entry = dyn->entry;
+	err = dyn->find(d, (u32)nr, &pi);
+	return err ? ERR_PTR(err) : proc_new_inode(dir->sb, &pi);
+}
+
+typedef int (*fill_fn)(void *ctx, const char *name, size_t len, u64 ino,
+		       unsigned int type, u64 next_pos);
+
+/* Positions: 0 ".", 1 "..", then children, then numbers from this on. */
+#define POS_NUMBERS 1024U
+
+static int iterate_numbers(struct inode *dir, u64 *pos, fill_fn fill,
+			   void *ctx)
+{
+	const struct proc_inode *d = proc_of(dir);
+	const struct proc_dynamic *dyn = d->entry->dynamic;
+	char name[16];
+	s64 nr;
+
+	if (dyn->entry->sensitive && d->task && !proc_may_access(d->task))
+		return -EACCES;
+	while ((nr = dyn->next(d, (u32)(*pos - POS_NUMBERS))) >= 0) {
+		u64 next = POS_NUMBERS + (u64)nr + 1;
+		int len = scnprintf(name, sizeof(name), "%lld",
+				    (long long)nr);
+
+		if (fill(ctx, name, (size_t)len,
+			 (u64)nr << 40 | ((uintptr_t)dyn->entry & 0xfffff),
+			 dyn->entry->mode >> 12, next))
+			return 0;
+		*pos = next;
+	}
+	return 0;
+}
+
+static int proc_iterate(struct file *file, u64 *pos, fill_fn fill, void *ctx)
+{
+	struct inode *dir = file->f_inode;
+	const struct proc_inode *d = proc_of(dir);
+	const struct proc_entry *e = d->entry->children;
+
+	if (task_gone(d))
+		return -ENOENT;
+	if (*pos == 0 && !fill(ctx, ".", 1, dir->ino, DT_DIR, 1))
+		*pos = 1;
+	if (*pos == 1 && !fill(ctx, "..", 2,
+			       file->f_dentry->d_parent->d_inode->ino, DT_DIR,
+			       2))
+		*pos = 2;
+	if (*pos < 2)
+		return 0;
+	for (u64 at = 2; e && e->name; e++, at++) {
+		struct proc_inode pi = {e, d->task, 0};
+
+		if (at < *pos)
+			continue;
+		if (fill(ctx, e->name, strlen(e->name), proc_ino(&pi),
+			 e->mode >> 12, at + 1))
+			return 0;
+		*pos = at + 1;
+	}
+	if (!d->entry->dynamic)
+		return 0;
+	*pos = max(*pos, (u64)POS_NUMBERS);
+	return iterate_numbers(dir, pos, fill, ctx);
+}
+
+/* ---- symlinks ---- */
+
+static int may_follow(const struct proc_inode *pi)
+{
+	if (task_gone(pi))
+		return -ENOENT;
+	return pi->entry->sensitive && !proc_may_access(pi->task) ? -EACCES :
+								    0;
+}
+
+static struct dentry *proc_jump(struct inode *inode)
+{
+	const struct proc_inode *pi = proc_of(inode);
+	int err = may_follow(pi);
+
+	return err ? ERR_PTR(err) : pi->entry->jump(pi);
+}
+
+static mm_ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
+{
+	const struct proc_inode *pi = proc_of(inode);
+	int err = may_follow(pi);
+
+	return err ? err : pi->entry->link(pi, buf, size);
+}
+
+/* ---- files ---- */
+
+struct proc_text {
+	char *buf;
+	size_t len;
+};
+
+static int generate(const struct proc_inode *pi, struct seq_buf *s)
+{
+	if (pi->entry->text) {
+		pi->entry->text(s);
+		return 0;
+	}
+	return pi->entry->show(s, pi);
+}
+
+static int make_text(const struct proc_inode *pi, struct proc_text *t)
+{
+	size_t size = PAGE_SIZE;
+
+	kvfree(t->buf);
+	t->buf = NULL;
+	t->len = 0;
+	for (; size <= PROC_TEXT_MAX; size *= 2) {
+		struct seq_buf s;
+		char *buf = kvmalloc(size, GFP_KERNEL);
+		int err;
+
+		if (!buf)
+			return -ENOMEM;
+		seq_buf_init(&s, buf, size);
+		err = generate(pi, &s);
+		if (!err && !s.overflow) {
+			t->buf = buf;
+			t->len = s.len;
+			return 0;
+		}
+		kvfree(buf);
+		if (err)
+			return err;
+	}
+	return -ENOMEM;
+}
+
+static int proc_open(struct inode *inode, struct file *file)
+{
+	const struct proc_inode *pi = proc_of(inode);
+
+	if (task_gone(pi))
+		return -ESRCH;
+	if (pi->entry->sensitive && !proc_may_access(pi->task))
+		return -EACCES;
+	if ((file->f_mode & FMODE_WRITE) && !pi->entry->store)
+		return -EACCES;
+	file->private_data = kzalloc(sizeof(struct proc_text), GFP_KERNEL);
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+static void proc_release(struct file *file)
+{
+	struct proc_text *t = file->private_data;
+
+	kvfree(t->buf);
+	kfree(t);
+}
+
+static mm_ssize_t proc_read(struct file *file, struct iov_iter *to, u64 *pos)
+{
+	const struct proc_inode *pi = proc_of(file->f_inode);
+	struct proc_text *t = file->private_data;
+	mm_ssize_t ret = 0;
+	size_t n;
+
+	mutex_lock(&file->f_inode->i_lock);
+	if (*pos == 0 || !t->buf)
+		ret = task_gone(pi) ? -ESRCH : make_text(pi, t);
+	if (!ret && *pos < t->len) {
+		n = min(t->len - (size_t)*pos, to->count);
+		ret = (mm_ssize_t)copy_to_iter(to, t->buf + *pos, n);
+		if (!ret && n)
+			ret = -EFAULT;
+	}
+	mutex_unlock(&file->f_inode->i_lock);
+	if (ret > 0)
+		*pos += (u64)ret;
+	return ret;
+}
+
+static mm_ssize_t proc_write(struct file *file, struct iov_iter *from,
+			     u64 *pos)
+{
+	const struct proc_inode *pi = proc_of(file->f_inode);
+	size_t n = from->count;
+	char *text;
+	int err;
+
+	if (!pi->entry->store)
+		return -EIO;
+	if (!n || n >= PAGE_SIZE)
+		return -EINVAL;
+	if (task_gone(pi))
+		return -ESRCH;
+	text = kmalloc(n + 1, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+	err = -EFAULT;
+	if (copy_from_iter(from, text, n) == n) {
+		text[n] = '\0';
+		err = pi->entry->store(pi, text);
+	}
+	kfree(text);
+	if (err)
+		return err;
+	*pos += n;
+	return (mm_ssize_t)n;
+}
+
+static const struct inode_operations proc_dir_iops = {
+	.lookup = proc_lookup,
+	.getattr = refresh,
+	.valid = proc_valid,
+};
+
+static const struct inode_operations proc_link_iops = {
+	.readlink = proc_readlink,
+	.getattr = refresh,
+	.valid = proc_valid,
+};
+
+static const struct inode_operations proc_jump_iops = {
+	.jump = proc_jump,
+	.getattr = refresh,
+	.valid = proc_valid,
+};
+
+static const struct inode_operations proc_file_iops = {
+	.getattr = refresh,
+	.valid = proc_valid,
+};
+
+static const struct file_operations proc_dir_fops = {
+	.iterate = proc_iterate,
+};
+
+static const struct file_operations proc_file_fops = {
+	.open = proc_open,
+	.release = proc_release,
+	.read = proc_read,
+	.write = proc_write,
+};
+
+/* ---- the two file systems ---- */
+
+static int fill_from(struct super_block *sb, const char *options,
+		     const struct proc_entry *root)
+{
+	const struct proc_inode pi = {.entry = root};
+	struct inode *inode;
+
+	if (options && *options)
+		return -EINVAL;
+	inode = proc_new_inode(sb, &pi);
+	if (IS_ERR(inode))
+		return (int)PTR_ERR(inode);
+	inode->ino = 1;
+	sb->s_root = d_make_root(sb, inode);
+	return sb->s_root ? 0 : -ENOMEM;
+}
+
+static int proc_fill(struct super_block *sb, const char *options)
+{
+	static const struct proc_entry root = {
+		.name = "proc",
+		.mode = S_IFDIR | 0555,
+		.children = proc_root_entries,
+		.dynamic = &proc_processes,
+	};
+
+	return fill_from(sb, options, &root);
+}
+
+static int sysfs_fill(struct super_block *sb, const char *options)
+{
+	static const struct proc_entry root = {
+		.name = "sysfs",
+		.mode = S_IFDIR | 0555,
+		.children = sysfs_root_entries,
+	};
+
+	return fill_from(sb, options, &root);
+}
+
+const struct file_system_type proc_type = {
+	.name = "proc",
+	.nodev = true,
+	.magic = PROC_SUPER_MAGIC,
+	.fill_super = proc_fill,
+	.evict_inode = proc_evict,
+};
+
+const struct file_system_type sysfs_type = {
+	.name = "sysfs",
+	.nodev = true,
+	.magic = SYSFS_MAGIC,
+	.fill_super = sysfs_fill,
+	.evict_inode = proc_evict,
+};
