@@ -14,6 +14,9 @@
 #define UTS_RELEASE "6.12.0-quire"
 #define UTS_VERSION "#1 SMP quire " QUIRE_VERSION
 
+/* uname(2)'s nodename, NUL-terminated; size at least 65. */
+void get_hostname(char *buf, size_t size);
+
 /* The process that inherits orphans (pid 1); NULL while there is none. */
 struct signal_struct *init_signal(void);
 /* It ended: the machine cannot go on. */

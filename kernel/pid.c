@@ -17,7 +17,6 @@
 #include "kernel/sched.h"
 #include "kernel/task.h"
 
-#define PID_MAX	     32768
 #define PID_RESERVED 300 /* not given again after the first round */
 #define PID_BUCKETS  512
 
@@ -76,6 +75,11 @@ again:
 	}
 	pids.last = nr;
 	return nr;
+}
+
+int last_pid(void)
+{
+	return READ_ONCE(pids.last);
 }
 
 void attach_pid(struct task_struct *t)

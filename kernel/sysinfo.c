@@ -49,6 +49,13 @@ SYSCALL_DEFINE1(uname, void *, ubuf)
 	return copy_to_user(ubuf, &name, sizeof(name)) ? -EFAULT : 0;
 }
 
+void get_hostname(char *buf, size_t size)
+{
+	spin_lock(&uts.lock);
+	strscpy(buf, uts.name.nodename, size);
+	spin_unlock(&uts.lock);
+}
+
 static long set_uts_field(char *field, const char *uname, int len)
 {
 	char name[UTS_LEN] = "";

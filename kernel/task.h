@@ -244,6 +244,8 @@ extern struct list_head all_tasks;
 unsigned int nr_threads_total(void);
 extern unsigned long total_forks; /* since boot: /proc/stat processes */
 
+#define PID_MAX 32768	/* one above the highest number given */
+int last_pid(void); /* the number given last */
 int alloc_pid(void); /* tasklist_lock held; or -EAGAIN */
 void attach_pid(struct task_struct *t); /* tasklist_lock held */
 void detach_pid(struct task_struct *t);

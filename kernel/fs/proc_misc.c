@@ -10,9 +10,8 @@
  */
 #include "kernel/fs/proc.h"
 
-#include <quire/version.h>
-
 #include "kernel/fs/internal.h"
+#include "kernel/main.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
