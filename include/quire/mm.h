@@ -264,6 +264,14 @@ struct page *mm_get_page(struct mm_struct *mm, unsigned long addr,
 size_t access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf,
 			size_t len, bool write);
 
+/*
+ * Remove what maps nr pages of the file from start on from every address
+ * space; nr 0: to the end.  even_cows: private copies too (truncation).
+ * mm/aspace.
+ */
+void unmap_mapping_pages(struct address_space *mapping, pgoff_t start,
+			 pgoff_t nr, bool even_cows);
+
 /* ---- looking ---- */
 
 /* The first area with vm_end > addr, or NULL; mmap_lock held. */
@@ -302,6 +310,9 @@ extern unsigned int sysctl_max_map_count;
 void mm_validate(struct mm_struct *mm);
 
 /* ---- start ---- */
+
+/* Caches and the zero page; panics without memory.  Called by mm_init(). */
+void aspace_init(void);
 
 struct mm_boot;
 struct port_ops;

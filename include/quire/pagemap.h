@@ -7,29 +7,10 @@
 #ifndef QUIRE_PAGEMAP_H
 #define QUIRE_PAGEMAP_H
 
+#include <quire/address_space.h>
 #include <quire/mm.h>
-#include <quire/spinlock.h>
-#include <quire/xarray.h>
-
-struct address_space {
-	struct xarray i_pages;		/* index -> struct page, referenced */
-	spinlock_t i_lock;		/* guards i_pages' changes, nrpages */
-	unsigned long nrpages;
-	u64 i_size;			/* bytes; reads and faults end here */
-	spinlock_t i_mmap_lock;		/* guards i_mmap */
-	struct rb_root i_mmap;		/* areas that map it, by pgoff */
-	void *host;			/* the inode, or NULL */
-};
 
 void address_space_init(struct address_space *mapping, void *host);
-
-/*
- * Remove what maps nr pages of the file from start on from every address
- * space; nr 0: to the end.  even_cows: private copies too (truncation).
- * mm/aspace.
- */
-void unmap_mapping_pages(struct address_space *mapping, pgoff_t start,
-			 pgoff_t nr, bool even_cows);
 
 /* The resident page, referenced, or NULL.  Any task context. */
 struct page *filemap_get_page(struct address_space *mapping, pgoff_t index);
@@ -65,5 +46,8 @@ extern const struct vm_operations_struct shmem_vm_ops;
  * For vm_file_ops->mmap and aspace_ops.  0 or -ENOMEM.
  */
 int shmem_zero_setup(struct vm_area_struct *vma);
+
+/* Caches; fills aspace_ops.  Called once, by mm_init(). */
+void cache_init(void);
 
 #endif

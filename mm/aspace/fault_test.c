@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/fault.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 TEST(reading_untouched_memory_takes_no_frame)
 {

@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/gap.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 #define WINDOW 200
 

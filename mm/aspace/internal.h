@@ -7,9 +7,9 @@
 #ifndef MM_ASPACE_INTERNAL_H
 #define MM_ASPACE_INTERNAL_H
 
+#include <quire/address_space.h>
 #include <quire/errno.h>
 #include <quire/mm.h>
-#include <quire/pagemap.h>
 #include <quire/pgtable.h>
 #include <quire/port.h>
 #include <quire/printk.h>

@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/layout.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 TEST(without_randomisation_everything_is_where_linux_puts_it)
 {

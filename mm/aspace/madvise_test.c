@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/madvise.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 TEST(dontneed_gives_zeros_again_and_frees_frames)
 {

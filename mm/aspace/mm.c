@@ -21,7 +21,6 @@
  * Sources: fork(2), madvise(2) (MADV_DONTFORK, MADV_WIPEONFORK).
  */
 #include "mm/aspace/mmu_gather.h"
-#include "mm/init.h"
 
 static struct kmem_cache *mm_cachep;
 static u64 last_context_id; /* atomic */

@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/mm.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 #define FORKED_PICTURE "WwwRrr.NnSs"
 

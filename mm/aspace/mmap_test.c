@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/mmap.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 static unsigned long anon(struct mm_struct *mm, unsigned long addr,
 			  unsigned long nr, unsigned long prot,

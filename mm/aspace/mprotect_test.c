@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/mprotect.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 /*
  *   page    0 1 2 3 4 5 6 7 8

@@ -4,7 +4,7 @@
  */
 #include "mm/aspace/mremap.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 #define TABLE_PAGES 512UL
 

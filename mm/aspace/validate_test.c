@@ -9,7 +9,7 @@
  */
 #include "mm/aspace/validate.c"
 
-#include "mm/aspace/picture.h"
+#include "test/aspace_picture.h"
 
 #define WINDOW 40
 #define STEPS  1500

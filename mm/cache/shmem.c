@@ -18,7 +18,6 @@
  * Sources: mmap(2), ftruncate(2), Linux's Documentation/filesystems/tmpfs.rst.
  */
 #include "mm/cache/internal.h"
-#include "mm/init.h"
 
 #define GFP_SHMEM (GFP_USER | __GFP_MOVABLE)
 

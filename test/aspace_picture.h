@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * picture.h - for tests: address spaces drawn as strings, one letter a page.
+ * aspace_picture.h - for tests: address spaces drawn as strings, one letter a page.
  *
  *	page    0 1 2 3 4 5 6 7 8
  *	        W w w . R r X x n
@@ -8,8 +8,8 @@
  * w rw-, r r--, x r-x, n ---, s rw- shared, g rw- growing down, . nothing.
  * A capital is the first page of an area.  Page 0 is at PICTURE_BASE.
  */
-#ifndef MM_ASPACE_PICTURE_H
-#define MM_ASPACE_PICTURE_H
+#ifndef TEST_ASPACE_PICTURE_H
+#define TEST_ASPACE_PICTURE_H
 
 #include "mm/aspace/internal.h"
 #include "test/test.h"
