@@ -152,7 +152,6 @@ static int init_thread(void *arg)
 	WRITE_ONCE(boot.init, current->signal);
 	start_cpus();
 	itimers_init();
-	vfs_init();
 	if (info->initrd) {
 		err = initramfs_unpack(info->initrd, info->initrd_size);
 		if (err)
@@ -179,6 +178,7 @@ void kernel_main(const struct x86_boot_info *info)
 	signals_init();
 	futex_init();
 	oom_init();
+	vfs_init();
 	if (IS_ERR(kthread_run_as(init_thread, NULL, "init", 1, NULL)))
 		panic("no memory for the first thread");
 	cpu_idle();

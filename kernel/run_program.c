@@ -245,6 +245,9 @@ void run_program(void)
 	if (err)
 		panic("%s: error %d", RUN_FILE, err);
 	kernel_unlink(RUN_FILE);
+	err = vfs_mount_defaults();
+	if (err)
+		panic("cannot mount /dev, /proc and /sys: error %d", err);
 	leakcheck_begin();
 	if (IS_ERR(kthread_run_as(program_thread, r, "run", PROGRAM_PID,
 				  current->signal)))
