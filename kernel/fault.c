@@ -5,9 +5,9 @@
  *
  * 1. A fault at a user address goes to mm_fault().  From user mode a failure
  *    is a signal; from the kernel (uaccess) it is false, and the copy ends.
- * 2. With a spinlock held or in an interrupt nothing can be resolved, because
- *    that may sleep: the access fails, and its caller tries again without
- *    the lock (futex.c).
+ * 2. With a spinlock held or in an interrupt the port does not even ask,
+ *    because this may sleep: the access fails, and its caller tries again
+ *    without the lock (futex.c).
  * 3. After out-of-memory the access is made again if this thread is not the
  *    victim: memory will come.
  */
@@ -63,15 +63,11 @@ bool kernel_page_fault(struct pt_regs *regs, unsigned long addr,
 	int si_code = SEGV_MAPERR;
 	vm_fault_t ret;
 
-	if (user)
-		regs->orig_ax = (unsigned long)-1; /* no system call */
 	if (unlikely(!mm || addr >= TASK_SIZE)) {
 		if (!user)
 			return false;
 		return fail_user(addr, error_code, SIGSEGV, SEGV_MAPERR);
 	}
-	if (unlikely(preempt_count() || in_interrupt()))
-		return false;
 	ret = mm_fault(mm, addr, fault_flags(error_code), &si_code);
 	if (likely(!(ret & VM_FAULT_ERROR))) {
 		if (ret & VM_FAULT_MAJOR)
@@ -93,7 +89,7 @@ bool kernel_page_fault(struct pt_regs *regs, unsigned long addr,
 void kernel_user_trap(struct pt_regs *regs, int sig, int si_code,
 		      unsigned long addr, unsigned int trapnr)
 {
-	note_trap(trapnr, regs->orig_ax, current->trap_cr2);
-	regs->orig_ax = (unsigned long)-1;
+	(void)regs;
+	note_trap(trapnr, 0, current->trap_cr2);
 	force_sig_fault(sig, si_code, addr);
 }

@@ -8,8 +8,8 @@
  * 2. Keys.  A word of shared memory is named by its file's pages and the
  *    offset in them, so that processes meet; any other by address space and
  *    address.  FUTEX_PRIVATE_FLAG promises the second and saves the look-up.
- * 3. Reading user memory under a spinlock: a fault there is not resolved
- *    (fault.c refuses) and gives -EFAULT; the word is then read without the
+ * 3. Reading user memory under a spinlock: the port does not resolve
+ *    a fault there, and the copy gives -EFAULT; the word is then read without the
  *    lock, which brings it in or tells that it cannot be, and all is tried
  *    again.
  * 4. Invariants.
