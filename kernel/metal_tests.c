@@ -40,9 +40,7 @@ static unsigned int run_on_cpus(unsigned int nr,
 				void *arg)
 {
 	static struct cpu_job jobs[NR_CPUS];
-	unsigned int online = (unsigned int)__builtin_popcountl(
-			     online_cpu_mask()),
-		     k;
+	unsigned int online = nr_online_cpus(), k;
 
 	nr = min(nr, online);
 	for (k = 0; k < nr; k++) {

@@ -730,6 +730,15 @@ void sched_cpu_times(unsigned int cpu, struct cpu_times *out)
 	out->idle_ns = rq->idle ? task_sched_runtime(rq->idle) : 0;
 }
 
+unsigned int nr_online_cpus(void)
+{
+	unsigned int cpu, n = 0;
+
+	for_each_possible_cpu(cpu)
+		n += online_cpu_mask() >> cpu & 1;
+	return n;
+}
+
 u64 online_cpu_mask(void)
 {
 	return READ_ONCE(sched.online_mask);

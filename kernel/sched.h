@@ -45,5 +45,6 @@ struct cpu_times {
 };
 void sched_cpu_times(unsigned int cpu, struct cpu_times *out);
 u64 online_cpu_mask(void);
+unsigned int nr_online_cpus(void);
 
 #endif
