@@ -145,7 +145,7 @@ struct zap_sums {
 static void zap_anon_page(struct page *page, struct zap_sums *sums)
 {
 	sums->rss[MM_ANONPAGES]--;
-	if (likely(page->_mapcount == 0)) {
+	if (likely(READ_ONCE(page->_mapcount) == 0)) {
 		/* Ours alone (2). */
 		WRITE_ONCE(page->_mapcount, -1);
 		sums->anon--;
