@@ -160,6 +160,19 @@ static inline void *slab_object(const struct kmem_cache *s,
 	       (size_t)index * s->size;
 }
 
+/* The object's number, or SLAB_NIL: no object begins there. */
+static inline unsigned int slab_index(const struct kmem_cache *s,
+				      const struct page *slab, const void *obj)
+{
+	size_t offset = (uintptr_t)obj - (uintptr_t)slab_object(s, slab, 0);
+	unsigned int index;
+
+	if (offset >= (size_t)slab_objects(slab) * s->size)
+		return SLAB_NIL;
+	index = (unsigned int)(offset * s->reciprocal >> 44);
+	return index * (size_t)s->size == offset ? index : SLAB_NIL;
+}
+
 static inline void slab_list_add(struct page_list *list, struct page *slab)
 {
 	page_list_add(list, slab, (u32)page_to_pfn(slab));
@@ -171,8 +184,6 @@ static inline struct page *slab_list_first(const struct page_list *list)
 }
 
 /* slabs.c: slabs and node lists */
-unsigned int slab_index(const struct kmem_cache *s, const struct page *slab,
-			const void *obj);
 struct page *slab_new(struct kmem_cache *s, gfp_t gfp, int nid);
 unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 		       unsigned int want, void **objs);

@@ -45,19 +45,6 @@ static struct kmem_cache_node *slab_node(const struct kmem_cache *s,
 	return &s->nodes[page_to_nid(slab)];
 }
 
-/* The object's number, or SLAB_NIL: no object begins there. */
-unsigned int slab_index(const struct kmem_cache *s, const struct page *slab,
-			const void *obj)
-{
-	size_t offset = (uintptr_t)obj - (uintptr_t)slab_object(s, slab, 0);
-	unsigned int index;
-
-	if (offset >= (size_t)slab_objects(slab) * s->size)
-		return SLAB_NIL;
-	index = (unsigned int)(offset * s->reciprocal >> 44);
-	return index * (size_t)s->size == offset ? index : SLAB_NIL;
-}
-
 /* Processors belong to no node yet: all begin at the first. */
 static int home_node(void)
 {
@@ -237,9 +224,10 @@ static unsigned int take_from_slab(struct kmem_cache *s, struct page *slab,
 {
 	unsigned int nr = slab_objects(slab), out = slab_out(slab);
 	unsigned int index = slab_first_free(slab), got = 0;
+	char *base = slab_object(s, slab, 0);
 
 	while (got < want && index != SLAB_NIL) {
-		void *obj = slab_object(s, slab, index);
+		void *obj = base + (size_t)index * s->size;
 		unsigned long next = *slab_word(s, obj) ^ slab_key(s, obj);
 
 		/* S2, and S1: the last free object ends the list. */
@@ -348,21 +336,31 @@ static bool give_locked(struct kmem_cache *s, struct kmem_cache_node *n,
 			struct page *slab, void *obj)
 {
 	unsigned int index = slab_index(s, slab, obj);
-	unsigned long *word = slab_word(s, obj);
-	struct page_list *from = list_of(n, slab);
+	unsigned int out = slab_out(slab), first = slab_first_free(slab);
+	unsigned long *word = slab_word(s, obj), key = slab_key(s, obj);
+	struct page_list *from;
 
-	lockdep_assert_held(&n->list_lock);
-	if (unlikely(index == SLAB_NIL ||
-		     (*word ^ slab_key(s, obj)) >= SLAB_KEY_SLACK))
+	if (unlikely(index == SLAB_NIL || (*word ^ key) >= SLAB_KEY_SLACK))
 		return false;
-	*word = slab_key(s, obj) ^ slab_first_free(slab);
-	slab_set_counts(slab, slab_out(slab) - 1, index);
-	WRITE_ONCE(n->nr_out, n->nr_out - 1);
-	if (list_of(n, slab) != from) {
-		page_list_del(from, slab);
-		slab_list_add(list_of(n, slab), slab);
+	*word = key ^ first;
+	if (likely(first != SLAB_NIL && out != 1)) {
+		slab_set_counts(slab, out - 1, index);
+		return true;
 	}
+	from = list_of(n, slab); /* it leaves the full or the partial list */
+	slab_set_counts(slab, out - 1, index);
+	page_list_del(from, slab);
+	slab_list_add(list_of(n, slab), slab);
 	return true;
+}
+
+/* The end of a node's share of a batch. */
+static void unlock_given(struct kmem_cache *s, struct kmem_cache_node *n,
+			 unsigned int nr, struct page_list *freed)
+{
+	WRITE_ONCE(n->nr_out, n->nr_out - nr);
+	detach_empty(n, s->max_empty, freed);
+	spin_unlock(&n->list_lock);
 }
 
 /* Up to GIVE_BATCH objects; the first that is corrupt, or NULL. */
@@ -371,6 +369,7 @@ static void *give_some(struct kmem_cache *s, unsigned int nr, void **objs,
 {
 	struct kmem_cache_node *n = NULL;
 	unsigned long flags = local_irq_save();
+	unsigned int nr_given = 0;
 	void *bad = NULL;
 	struct page_list freed;
 
@@ -378,23 +377,22 @@ static void *give_some(struct kmem_cache *s, unsigned int nr, void **objs,
 	for (unsigned int i = 0; i < nr; i++) {
 		struct page *slab = slab_head(virt_to_page(objs[i]));
 
-		if (n != slab_node(s, slab)) {
-			if (n) {
-				detach_empty(n, s->max_empty, &freed);
-				spin_unlock(&n->list_lock);
-			}
+		if (unlikely(n != slab_node(s, slab))) {
+			if (n)
+				unlock_given(s, n, nr_given, &freed);
+			nr_given = 0;
 			n = slab_node(s, slab);
 			spin_lock(&n->list_lock);
 		}
-		if (unlikely(!give_locked(s, n, slab, objs[i]))) {
-			bad = bad ? bad : objs[i];
-			(*nr_bad)++;
+		if (likely(give_locked(s, n, slab, objs[i]))) {
+			nr_given++;
+			continue;
 		}
+		bad = bad ? bad : objs[i];
+		(*nr_bad)++;
 	}
-	if (n) {
-		detach_empty(n, s->max_empty, &freed);
-		spin_unlock(&n->list_lock);
-	}
+	if (n)
+		unlock_given(s, n, nr_given, &freed);
 	local_irq_restore(flags);
 	free_detached(s, &freed);
 	return bad;

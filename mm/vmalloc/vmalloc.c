@@ -32,6 +32,9 @@
 
 #define CALLER __builtin_return_address(0)
 
+/* From here on it is worth asking whether it can be served at all. */
+#define LARGE_PAGES 64
+
 /* Device memory is mapped with leaves of up to 2 MiB. */
 #define IOREMAP_MAX_LEVEL 1
 
@@ -72,8 +75,8 @@ static void *do_vmalloc(unsigned long size, gfp_t gfp, const void *caller)
 	struct vmap_area *va;
 	struct page **pages;
 
-	/* More than there is can never be served. */
-	if (!size || nr > totalram_pages())
+	/* More than there is can never be served; the sum is for the large. */
+	if (!size || (nr > LARGE_PAGES && nr > totalram_pages()))
 		return NULL;
 	va = vmap_area_alloc(nr << PAGE_SHIFT, PAGE_SIZE, VMAP_ALLOC, caller);
 	if (!va)
