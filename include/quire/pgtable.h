@@ -142,6 +142,7 @@ void pgtable_validate(pte_t *root);
 /* Every non-empty leaf of [start, end), in order; non-zero stops. */
 int pgtable_for_each(pte_t *root, unsigned long start, unsigned long end,
 		     int (*fn)(pte_t *ptep, unsigned int level,
-			       unsigned long addr, void *arg), void *arg);
+			       unsigned long addr, void *arg),
+		     void *arg);
 
 #endif

@@ -13,7 +13,7 @@
 struct kmem_cache;
 typedef u32 slab_flags_t;
 
-#define SLAB_CONSISTENCY_CHECKS	((slab_flags_t)0x00000100)
+#define SLAB_CONSISTENCY_CHECKS ((slab_flags_t)0x00000100)
 #define SLAB_RED_ZONE		((slab_flags_t)0x00000400)
 #define SLAB_POISON		((slab_flags_t)0x00000800)
 #define SLAB_HWCACHE_ALIGN	((slab_flags_t)0x00002000)
@@ -25,21 +25,21 @@ typedef u32 slab_flags_t;
 #define SLAB_NO_MERGE		((slab_flags_t)0x01000000)
 
 /* What kmalloc(0) returns; kfree takes it; any access faults. */
-#define ZERO_SIZE_PTR		((void *)16)
-#define ZERO_OR_NULL_PTR(p)	((uintptr_t)(p) <= (uintptr_t)ZERO_SIZE_PTR)
+#define ZERO_SIZE_PTR	    ((void *)16)
+#define ZERO_OR_NULL_PTR(p) ((uintptr_t)(p) <= (uintptr_t)ZERO_SIZE_PTR)
 
-#define NUMA_NO_NODE		(-1)
+#define NUMA_NO_NODE	    (-1)
 
 /*
  * kmalloc's sizes: kmalloc_info[] has an entry for each index up to
  * KMALLOC_SHIFT_HIGH; those up to KMALLOC_MAX_CACHE_SIZE have a cache, larger
  * requests get frames of their own, up to KMALLOC_MAX_SIZE.
  */
-#define KMALLOC_SHIFT_HIGH	26
-#define KMALLOC_SHIFT_CACHE	13
-#define KMALLOC_MAX_CACHE_SIZE	(1UL << KMALLOC_SHIFT_CACHE)
-#define KMALLOC_MAX_SIZE	(1UL << (MAX_ORDER + 12))
-#define ARCH_KMALLOC_MINALIGN	8
+#define KMALLOC_SHIFT_HIGH     26
+#define KMALLOC_SHIFT_CACHE    13
+#define KMALLOC_MAX_CACHE_SIZE (1UL << KMALLOC_SHIFT_CACHE)
+#define KMALLOC_MAX_SIZE       (1UL << (MAX_ORDER + 12))
+#define ARCH_KMALLOC_MINALIGN  8
 
 enum kmalloc_cache_type {
 	KMALLOC_NORMAL,
@@ -48,8 +48,8 @@ enum kmalloc_cache_type {
 	NR_KMALLOC_TYPES
 };
 
-extern struct kmem_cache *
-	kmalloc_caches[NR_KMALLOC_TYPES][KMALLOC_SHIFT_CACHE + 1];
+extern struct kmem_cache
+	*kmalloc_caches[NR_KMALLOC_TYPES][KMALLOC_SHIFT_CACHE + 1];
 
 static __always_inline enum kmalloc_cache_type kmalloc_type(gfp_t gfp)
 {
@@ -80,7 +80,7 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
 				     void (*ctor)(void *));
 /* By its name and type: KMEM_CACHE(mm_struct, SLAB_HWCACHE_ALIGN). */
-#define KMEM_CACHE(s, flags) \
+#define KMEM_CACHE(s, flags)                                           \
 	kmem_cache_create(#s, sizeof(struct s), __alignof__(struct s), \
 			  (flags), NULL)
 /* Reports objects still in use and then leaks the cache. */
@@ -96,7 +96,7 @@ void kmem_cache_free(struct kmem_cache *s, void *obj);
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
 			  void **objs);
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **objs);
-/* Give empty slabs back; 0 if none is left that holds nothing. */
+/* Give this processor's free objects and all empty slabs back; 0. */
 int kmem_cache_shrink(struct kmem_cache *s);
 unsigned int kmem_cache_size(const struct kmem_cache *s);
 const char *kmem_cache_name(const struct kmem_cache *s);
@@ -106,8 +106,8 @@ const char *kmem_cache_name(const struct kmem_cache *s);
  * Context: as gfp says.  Result: the caller's, freed with kfree();
  * ZERO_SIZE_PTR for 0; NULL: no memory, or above KMALLOC_MAX_SIZE.
  */
-void *__kmalloc(size_t size, gfp_t gfp);	/* size not constant */
-void *kmalloc_large(size_t size, gfp_t gfp);	/* frames of its own */
+void *__kmalloc(size_t size, gfp_t gfp); /* size not constant */
+void *kmalloc_large(size_t size, gfp_t gfp); /* frames of its own */
 void *kmalloc_node(size_t size, gfp_t gfp, int nid);
 
 static __always_inline void *kmalloc(size_t size, gfp_t gfp)
@@ -149,8 +149,8 @@ char *kstrdup(const char *s, gfp_t gfp);
 char *kstrndup(const char *s, size_t max, gfp_t gfp);
 /* Any pointer of the family; NULL and ZERO_SIZE_PTR do nothing. */
 void kfree(const void *p);
-void kfree_sensitive(const void *p);	/* cleared first */
-size_t ksize(const void *p);		/* usable bytes */
+void kfree_sensitive(const void *p); /* cleared first */
+size_t ksize(const void *p); /* usable bytes */
 
 /* ---- the whole allocator ---- */
 
@@ -168,24 +168,26 @@ unsigned long kmem_cache_in_use(struct kmem_cache *s);
 /*
  * Leak check.  The baseline notes what is in use now, in each cache; a report
  * logs a line for every cache that has more than then, and yields the number
- * of objects above it.  All processors quiet.
+ * of objects and large blocks above it.  All processors quiet; freed vmalloc
+ * areas count until vm_unmap_aliases().
  */
 void kmem_cache_leak_baseline(void);
 unsigned long kmem_cache_report_leaks(void);
 /* What /proc/slabinfo says of a cache. */
 struct slabinfo {
 	const char *name;
-	unsigned long active_objs;	/* in use */
+	unsigned long active_objs; /* in use */
 	unsigned long num_objs;
-	unsigned long active_slabs;	/* with an object in use */
+	unsigned long active_slabs; /* with an object in use */
 	unsigned long num_slabs;
-	unsigned int size_bytes;	/* of one object, with its overhead */
+	unsigned int size_bytes; /* of one object, with its overhead */
 	unsigned int objects_per_slab;
 	unsigned int order;
 };
 /* fn for each cache, newest first; it must not call the allocator. */
 void kmem_cache_for_each_info(void (*fn)(const struct slabinfo *info,
-					 void *arg), void *arg);
+					 void *arg),
+			      void *arg);
 /* Panics with what is wrong in any cache. */
 void slab_validate(void);
 

@@ -20,7 +20,7 @@ void *__vmalloc(unsigned long size_bytes, gfp_t gfp);
 void vfree(const void *addr);
 
 /* The one flag of vmap(), which it has anyway. */
-#define VM_MAP		0x00000004UL
+#define VM_MAP 0x00000004UL
 
 /* Map count frames the caller keeps owning; NULL on failure. */
 void *vmap(struct page **pages, unsigned int count, unsigned long flags,
@@ -41,15 +41,16 @@ void vmalloc_init(void);
 /* What /proc/vmallocinfo says of an area. */
 struct vmalloc_info {
 	unsigned long start;
-	unsigned long size_bytes;	/* with the guard page */
+	unsigned long size_bytes; /* with the guard page */
 	const void *caller;
-	unsigned int nr_pages;		/* 0: device memory */
-	phys_addr_t phys;		/* of device memory */
-	const char *kind;		/* "vmalloc", "vmap", "ioremap" */
+	unsigned int nr_pages; /* 0: device memory */
+	phys_addr_t phys; /* of device memory */
+	const char *kind; /* "vmalloc", "vmap", "ioremap" */
 };
 /* fn for each area in use, by address; it must not allocate or sleep. */
 void vmalloc_for_each_info(void (*fn)(const struct vmalloc_info *info,
-				      void *arg), void *arg);
+				      void *arg),
+			   void *arg);
 /* Panics with what is wrong. */
 void vmalloc_validate(void);
 

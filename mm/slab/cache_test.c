@@ -171,12 +171,15 @@ TEST(a_cache_that_cannot_be_made_takes_nothing)
 TEST(the_leak_check_counts_what_is_held_above_the_baseline)
 {
 	struct kmem_cache *s = make(64, 0, 0);
-	void *before = kmem_cache_alloc(s, GFP_KERNEL), *after[3];
+	void *before = kmem_cache_alloc(s, GFP_KERNEL), *after[3], *large;
 
 	kmem_cache_leak_baseline();
 	CHECK_EQ(kmem_cache_report_leaks(), 0);
 	CHECK_EQ(kmem_cache_alloc_bulk(s, GFP_KERNEL, 3, after), 3);
 	CHECK_EQ(kmem_cache_report_leaks(), 3);
+	large = kmalloc(KMALLOC_MAX_CACHE_SIZE + 1, GFP_KERNEL);
+	CHECK_EQ(kmem_cache_report_leaks(), 4);
+	kfree(large);
 	kmem_cache_free_bulk(s, 3, after);
 	CHECK_EQ(kmem_cache_report_leaks(), 0);
 	kmem_cache_free(s, before);

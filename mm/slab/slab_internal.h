@@ -91,7 +91,8 @@ struct slab_state {
 	struct list_head caches;
 	struct kmem_cache *cache_cache;
 	struct kmem_cache *magazine_cache;
-	bool no_merge;
+	unsigned long nr_large; /* blocks of kmalloc_large(); atomic */
+	unsigned long large_baseline;
 };
 extern struct slab_state slab_state;
 extern struct kmem_cache_cpu no_magazine;

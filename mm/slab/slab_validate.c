@@ -166,11 +166,13 @@ void kmem_cache_leak_baseline(void)
 	spin_lock(&slab_state.lock);
 	list_for_each_entry(s, &slab_state.caches, list)
 		s->baseline = kmem_cache_in_use(s);
+	slab_state.large_baseline = READ_ONCE(slab_state.nr_large);
 	spin_unlock(&slab_state.lock);
 }
 
 unsigned long kmem_cache_report_leaks(void)
 {
+	unsigned long large = READ_ONCE(slab_state.nr_large);
 	unsigned long total = 0;
 	struct kmem_cache *s;
 
@@ -184,6 +186,11 @@ unsigned long kmem_cache_report_leaks(void)
 		printk("slab leak: %s: %lu objects of %u bytes\n", s->name, nr,
 		       s->object_size);
 		total += nr;
+	}
+	if (large > slab_state.large_baseline) {
+		large -= slab_state.large_baseline;
+		printk("slab leak: kmalloc: %lu large blocks\n", large);
+		total += large;
 	}
 	return total;
 }
