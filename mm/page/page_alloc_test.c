@@ -199,6 +199,72 @@ TEST(nofail_is_never_made_to_fail)
 	__free_page(page);
 }
 
+/*
+ * Processors allocate runs of all orders, pass them on and free those of
+ * others; a run says in its first and last word who it is.
+ */
+#define SLOTS  32U
+#define ROUNDS 1500U
+
+static struct page *slots[SLOTS];
+
+static u64 *last_word(struct page *page, unsigned int order)
+{
+	return (u64 *)((char *)page_address(page) + (PAGE_SIZE << order)) - 1;
+}
+
+static void free_marked(struct page *page)
+{
+	u64 *first = page_address(page);
+	unsigned int order = (unsigned int)(*first & 0xf);
+
+	CHECK(*first >> 4 == page_to_pfn(page));
+	CHECK(*last_word(page, order) == ~*first);
+	__free_pages(page, order);
+}
+
+static void pass_runs(void *arg, unsigned int k)
+{
+	u64 state = (k + 7) * 0x9e3779b97f4a7c15UL;
+	unsigned int i;
+
+	(void)arg;
+	for (i = 0; i < ROUNDS; i++) {
+		unsigned int order;
+		struct page *page;
+
+		state = state * 6364136223846793005UL + 1442695040888963407UL;
+		order = (unsigned int)(state >> 59) % 6;
+		page = alloc_pages(
+			(state >> 50 & 1 ? GFP_NOWAIT : GFP_ATOMIC) |
+				(state >> 51 & 1 ? __GFP_COMP : 0) |
+				(state >> 52 & 1 ? __GFP_MOVABLE : 0),
+			order);
+		if (page) {
+			*(u64 *)page_address(page) =
+				page_to_pfn(page) << 4 | order;
+			*last_word(page, order) = ~*(u64 *)page_address(page);
+		}
+		page = __atomic_exchange_n(&slots[state >> 33 & (SLOTS - 1)],
+					   page, __ATOMIC_ACQ_REL);
+		if (page)
+			free_marked(page);
+	}
+}
+
+TEST(runs_of_all_orders_pass_between_processors_unshared)
+{
+	unsigned long free = nr_free_pages();
+	unsigned int i;
+
+	test_run_on_cpus(8, pass_runs, NULL);
+	for (i = 0; i < SLOTS; i++)
+		if (slots[i])
+			free_marked(slots[i]);
+	CHECK_EQ(nr_free_pages(), free);
+	page_validate();
+}
+
 /* ---- short of memory: small machines of one zone and one processor ---- */
 
 static const struct mem_range small_ranges[] = {

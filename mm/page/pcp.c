@@ -103,8 +103,7 @@ static bool refill(struct pcp *pcp, unsigned int mt, enum zone_type highest,
 {
 	struct pcp_stack *hot = &pcp->hot[mt];
 	struct zone *zone = pcp_zone(pcp);
-	unsigned int nr = pcp->batch - 1U;
-	unsigned long flags;
+	unsigned long flags, free, mark, nr;
 
 	if (pcp->cold[mt] != PFN_NIL) {
 		/* One short of full: the caller pops it at once. */
@@ -113,14 +112,11 @@ static bool refill(struct pcp *pcp, unsigned int mt, enum zone_type highest,
 		return true;
 	}
 	spin_lock_irqsave(&zone->lock, flags);
-	/* Near the mark take one at a time, so that it holds exactly. */
-	if (!zone_watermark_ok(zone, 0, highest, alloc_flags))
-		nr = 0;
-	else if (zone->free_pages <
-		 zone->watermark[WMARK_HIGH] + 4UL * pcp->batch)
-		nr = 1;
+	free = zone->free_pages;
+	mark = zone_mark(zone, highest, alloc_flags);
+	nr = free > mark ? min(free - mark, pcp->batch - 1UL) : 0;
 	if (nr)
-		nr = buddy_alloc_bulk(zone, mt, nr, hot);
+		nr = buddy_alloc_bulk(zone, mt, (unsigned int)nr, hot);
 	zone_count(&zone->refilled, nr);
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return nr;

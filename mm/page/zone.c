@@ -54,7 +54,6 @@ struct pglist_data *node_data[MAX_NUMNODES];
 struct zone *zone_table[ZONE_SLOTS];
 int nr_node_ids;
 unsigned long min_free_kbytes;
-unsigned long totalreserve_pages;
 
 static unsigned long highmem_start_pfn = ~0UL;
 
@@ -320,10 +319,9 @@ static void set_wmarks(struct zone *zone, unsigned long lowmem_pages)
 	WRITE_ONCE(zone->watermark[WMARK_HIGH], min_pages + 2 * step);
 }
 
-/* Returns the largest reserve: what no ordinary request gets. */
-static unsigned long set_lowmem_reserve(struct zone *zone)
+static void set_lowmem_reserve(struct zone *zone)
 {
-	unsigned long above = 0, most = 0, reserve = 0;
+	unsigned long above = 0, reserve = 0;
 	unsigned int k;
 
 	for (k = (unsigned int)zone->idx + 1; k < MAX_NR_ZONES; k++) {
@@ -331,14 +329,12 @@ static unsigned long set_lowmem_reserve(struct zone *zone)
 		if (lowmem_reserve_ratio[zone->idx])
 			reserve = above / lowmem_reserve_ratio[zone->idx];
 		WRITE_ONCE(zone->lowmem_reserve[k], reserve);
-		most = max(most, reserve);
 	}
-	return most;
 }
 
 void setup_per_zone_wmarks(void)
 {
-	unsigned long lowmem_pages = 0, total = 0;
+	unsigned long lowmem_pages = 0;
 	struct zone *zone;
 
 	for_each_zone(zone)
@@ -349,34 +345,56 @@ void setup_per_zone_wmarks(void)
 			      min(min_free_kbytes, MIN_FREE_KBYTES_MOST));
 	for_each_zone(zone) {
 		set_wmarks(zone, lowmem_pages);
-		total += min(zone->managed_pages,
-			     set_lowmem_reserve(zone) +
-				     zone->watermark[WMARK_HIGH]);
+		set_lowmem_reserve(zone);
 	}
-	WRITE_ONCE(totalreserve_pages, total);
 }
 
 /*
- * Would a request of this order leave the zone above its mark?  The counts
- * are read without the lock; the answer is a good guess, and asked again by
- * whoever acts on it under the lock.
+ * What is free above min and the reserve of each zone, and on per-CPU lists,
+ * which no mark guards.
  */
-bool zone_watermark_ok(const struct zone *zone, unsigned int order,
-		       enum zone_type highest, unsigned int alloc_flags)
+unsigned long nr_available_pages(void)
 {
-	unsigned long free = READ_ONCE(zone->free_pages);
-	unsigned long want = 1UL << order, mark;
-	unsigned int mt;
+	unsigned long nr = 0;
+	struct zone *zone;
+
+	for_each_zone(zone) {
+		unsigned long free = READ_ONCE(zone->free_pages);
+		unsigned long kept =
+			READ_ONCE(zone->watermark[WMARK_MIN]) +
+			READ_ONCE(zone->lowmem_reserve[ZONE_MOVABLE]);
+
+		nr += free - min(free, kept) + zone_pcp_pages(zone);
+	}
+	return nr;
+}
+
+unsigned long zone_mark(const struct zone *zone, enum zone_type highest,
+			unsigned int alloc_flags)
+{
+	unsigned long mark;
 
 	if (alloc_flags & ALLOC_NO_WATERMARKS)
-		return free >= want;
+		return 0;
 	mark = READ_ONCE(zone->watermark[alloc_flags & ALLOC_WMARK_MASK]);
 	if (alloc_flags & ALLOC_HIGH)
 		mark -= mark / 2;
 	if (alloc_flags & ALLOC_NON_BLOCK)
 		mark -= mark / 4;
-	mark += READ_ONCE(zone->lowmem_reserve[highest]);
-	if (free < mark + want)
+	return mark + READ_ONCE(zone->lowmem_reserve[highest]);
+}
+
+/*
+ * Would a request of this order leave the zone above its mark?  Without the
+ * lock the answer is a good guess; whoever acts on it asks under the lock.
+ */
+bool zone_watermark_ok(const struct zone *zone, unsigned int order,
+		       enum zone_type highest, unsigned int alloc_flags)
+{
+	unsigned long free = READ_ONCE(zone->free_pages);
+	unsigned int mt;
+
+	if (free < zone_mark(zone, highest, alloc_flags) + (1UL << order))
 		return false;
 	if (!order)
 		return true;

@@ -123,10 +123,14 @@ enum zone_type gfp_zone(gfp_t gfp);
 #define ALLOC_NO_WATERMARKS 0x04U /* all of it */
 #define ALLOC_HIGH	    0x08U /* __GFP_HIGH: half of min */
 #define ALLOC_NON_BLOCK	    0x10U /* cannot wait: a quarter more */
+/* Pages that the request must leave in the zone. */
+unsigned long zone_mark(const struct zone *zone, enum zone_type highest,
+			unsigned int alloc_flags);
 bool zone_watermark_ok(const struct zone *zone, unsigned int order,
 		       enum zone_type highest, unsigned int alloc_flags);
 extern unsigned long min_free_kbytes;
-extern unsigned long totalreserve_pages;
+/* Frames that requests for user memory can still get. */
+unsigned long nr_available_pages(void);
 
 /* ---- buddy.c; zone->lock held ---- */
 

@@ -5,7 +5,7 @@
  * Only lines whose value this system knows.  Buffers, SwapCached and Swap* are
  * really zero: nothing of the kind exists.  MemFree holds the per-CPU lists
  * too.  MemAvailable is what programs can still take: nothing in use can be
- * given up, so it is free memory without the allocator's reserves.
+ * given up, so it is free memory down to the zones' min marks and reserves.
  * Source: proc(5), Linux's Documentation/filesystems/proc.rst.
  */
 #include "mm/page/zone.h"
@@ -25,13 +25,6 @@ static void line_pages(struct seq_buf *s, const char *name, unsigned long pages)
 	line(s, name, KIB(pages));
 }
 
-static unsigned long available_pages(void)
-{
-	unsigned long free = nr_free_pages();
-
-	return free - min(free, READ_ONCE(totalreserve_pages));
-}
-
 void show_meminfo(struct seq_buf *s)
 {
 	unsigned long reclaimable = node_stat_pages(NST_nr_slab_reclaimable);
@@ -40,7 +33,7 @@ void show_meminfo(struct seq_buf *s)
 
 	line_pages(s, "MemTotal:", totalram_pages());
 	line_pages(s, "MemFree:", nr_free_pages());
-	line_pages(s, "MemAvailable:", available_pages());
+	line_pages(s, "MemAvailable:", nr_available_pages());
 	line(s, "Buffers:", 0);
 	line_pages(s, "Cached:", node_stat_pages(NST_nr_file_pages));
 	line(s, "SwapCached:", 0);
