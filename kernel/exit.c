@@ -22,6 +22,7 @@
 #include <quire/printk.h>
 #include <quire/string.h>
 
+#include "kernel/exec.h"
 #include "kernel/fs.h"
 #include "kernel/main.h"
 #include "kernel/sched.h"
@@ -91,7 +92,7 @@ static void exit_files(struct task_struct *t)
 	if (fs)
 		fs_put(fs);
 	if (exe)
-		fput(exe);
+		exe_put(exe);
 }
 
 /* ---- leaving the tree; tasklist_lock is held in this part ---- */

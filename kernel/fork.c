@@ -24,6 +24,7 @@
 #include <quire/vmalloc.h>
 #include <quire/vmstat.h>
 
+#include "kernel/exec.h"
 #include "kernel/fs.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
@@ -309,17 +310,9 @@ static int copy_mm(struct task_struct *p, u64 flags)
 			return (int)PTR_ERR(mm);
 	}
 	p->mm = p->active_mm = mm;
-	if (current->exe) {
-		get_file(current->exe);
-		p->exe = current->exe;
-	}
+	if (current->exe)
+		p->exe = exe_get(current->exe);
 	return 0;
-}
-
-static void put_exe(struct task_struct *p)
-{
-	if (p->exe)
-		fput(p->exe);
 }
 
 /* ---- the checks of clone(2) ---- */
@@ -471,7 +464,8 @@ static struct task_struct *copy_process(const struct clone_request *rq,
 		return p;
 
 	mmput(p->mm);
-	put_exe(p);
+	if (p->exe)
+		exe_put(p->exe);
 out_fpu:
 	arch_thread_free_fpu(&p->thread);
 out_fs:

@@ -325,9 +325,9 @@ static int itimer_thread(void *arg)
 
 	(void)arg;
 	for (;;) {
-		wait_event(&itimers.wq,
-			   __atomic_exchange_n(&itimers.fired, false,
-					       __ATOMIC_ACQ_REL));
+		wait_event_interruptible(
+			&itimers.wq, __atomic_exchange_n(&itimers.fired, false,
+							 __ATOMIC_ACQ_REL));
 		spin_lock(&tasklist_lock);
 		for_each_task(t) if (thread_group_leader(t)) alarm_process(t);
 		spin_unlock(&tasklist_lock);
