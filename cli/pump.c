@@ -487,7 +487,10 @@ static int patience(const struct pump *p)
 {
 	int64_t until = p->has_exited ? p->end_ms : p->deadline_ms, left;
 
-	if (!until || p->machine_gone)
+	/* Only its last words, if any, are left; then only our output. */
+	if (p->machine_gone)
+		return out_is_full(p) || (p->run_gone && p->log_gone) ? -1 : 0;
+	if (!until)
 		return -1;
 	left = until - now_ms();
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
@@ -511,9 +514,8 @@ static void check_time(struct pump *p)
 
 static bool is_over(const struct pump *p)
 {
-	return p->machine_gone && (p->run_gone || p->m->run_fd < 0) &&
-	       p->log_gone && !buffer_size(&p->out[1].buf) &&
-	       !buffer_size(&p->out[2].buf);
+	return p->machine_gone && p->run_gone && p->log_gone &&
+	       !buffer_size(&p->out[1].buf) && !buffer_size(&p->out[2].buf);
 }
 
 static void loop(struct pump *p)
@@ -538,6 +540,11 @@ static void loop(struct pump *p)
 		for (i = 1; i <= 2; i++)
 			if (fds[AT_STDIN + i].revents)
 				out_write(p, &p->out[i]);
+		/* What a machine that is gone has not said by now, it won't. */
+		if (p->machine_gone && !out_is_full(p)) {
+			p->run_gone |= !fds[AT_RUN].revents;
+			p->log_gone |= !fds[AT_LOG].revents;
+		}
 		send_typed(p);
 		check_time(p);
 	}
@@ -598,6 +605,7 @@ int pump(struct machine *m, const struct pump_options *o)
 		p.deadline_ms = now_ms() + o->timeout_ms;
 	/* Without the protocol there is no one to forward signals to. */
 	machine_start(m);
+	p.run_gone = m->run_fd < 0;
 	send_frame(&p, RUN_HELLO, &version, sizeof(version));
 	if (o->raw)
 		terminal_raw();

@@ -129,6 +129,8 @@ static void decode(char **argv)
 		sscanf(*argv, "socket,id=run,fd=%d", &run_fd);
 		sscanf(*argv, "socket,id=log,fd=%d", &log_fd);
 	}
+	fcntl(run_fd, F_SETFD, FD_CLOEXEC);
+	fcntl(log_fd, F_SETFD, FD_CLOEXEC);
 	must(run_fd >= 0 && log_fd >= 0 && initrd, "arguments");
 	read_initrd(initrd);
 	must(args[0] && cwd, "/.quire/run");
@@ -233,9 +235,9 @@ int main(int argc, char **argv)
 	decode(argv);
 	frame_u32(RUN_HELLO, RUN_PROTO_VERSION);
 	misbehave(getenv("FAKE"));
-	signal(SIGPIPE, SIG_IGN);
 	pid = start(&in, &p[1].fd, &p[2].fd);
 	frame_u32(RUN_CREDIT, WINDOW);
+	signal(SIGPIPE, SIG_IGN);
 	p[0].fd = run_fd;
 	p[0].events = p[1].events = p[2].events = POLLIN;
 	while (p[1].fd >= 0 || p[2].fd >= 0) {

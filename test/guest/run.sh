@@ -67,8 +67,8 @@ in_machine() {
 	fi
 }
 
-for name in $names; do
-	if [ "$name" = busybox ]; then
+for test in $names; do
+	if [ "$test" = busybox ]; then
 		on_host host-busybox "$busybox" sh test/guest/busybox.sh linux
 		[ -z "$HOST" ] || continue
 		for cpus in 1 2; do
@@ -79,12 +79,12 @@ for name in $names; do
 		continue
 	fi
 	for libc in musl glibc pie; do
-		program=$G/$libc/$name
+		program=$G/$libc/$test
 		[ -x "$program" ] || continue
-		on_host "host-$libc-$name" "$program"
+		on_host "host-$libc-$test" "$program"
 		[ -z "$HOST" ] || continue
 		for cpus in 1 2; do
-			in_machine "$libc-$name-$cpus" --cpus $cpus -m 256M -- \
+			in_machine "$libc-$test-$cpus" --cpus $cpus -m 256M -- \
 				"$program"
 		done
 	done
