@@ -514,14 +514,9 @@ int expand_stack(struct vm_area_struct *vma, unsigned long addr)
 	return 0;
 }
 
-/*
- * addr lies below vma, the next area above it.  Grow it if it is a stack;
- * mmap_lock is held for reading on entry and on success, and given up for a
- * moment in between.  NULL: no area, mmap_lock still held.
- */
-static noinline struct vm_area_struct *grow_stack(struct mm_struct *mm,
-						  struct vm_area_struct *vma,
-						  unsigned long addr)
+noinline struct vm_area_struct *grow_stack(struct mm_struct *mm,
+					   struct vm_area_struct *vma,
+					   unsigned long addr)
 {
 	if (!(vma->vm_flags & VM_GROWSDOWN))
 		return NULL;

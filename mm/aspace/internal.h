@@ -246,6 +246,15 @@ static inline bool is_zero_pfn(unsigned long pfn)
 	return pfn == page_to_pfn(zero_page);
 }
 
+/*
+ * addr lies below vma, the next area above it.  Grow it if it is a stack;
+ * mmap_lock is held for reading, and given up for a moment in between.
+ * NULL: no area has addr.
+ */
+struct vm_area_struct *grow_stack(struct mm_struct *mm,
+				  struct vm_area_struct *vma,
+				  unsigned long addr);
+
 /* ---- populate.c ---- */
 
 /* Fault pages in; 0 or the -E of the first that could not be. */

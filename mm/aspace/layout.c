@@ -27,8 +27,8 @@
 #define STACK_GAP_MIN	   (128UL << 20)
 #define STACK_GAP_MAX	   (TASK_SIZE / 6 * 5)
 
-/* The first stack area: room for arguments without a fault per page. */
-#define STACK_FIRST_BYTES (128UL << 10)
+/* The first stack area, as Linux's: 128 KiB below the arguments' page. */
+#define STACK_FIRST_BYTES ((128UL << 10) + PAGE_SIZE)
 
 /* A random number of bytes, whole pages, below nr_pages pages. */
 static unsigned long random_pages(unsigned long nr_pages)

@@ -8,6 +8,7 @@
  *    cannot fail.  So a MAP_FIXED call that fails leaves what was there.
  * 2. Cheap cases.  Where a neighbour can simply grow over the new range (brk,
  *    heaps made of many anonymous mappings) no area is made at all.
+ *    Neither is one when munmap takes the end or the start of an area off.
  * 3. munmap takes the areas out of the set first, then empties their entries,
  *    flushes once, frees the frames, and then the tables that no neighbour
  *    shares.
@@ -35,6 +36,15 @@ int munmap_check(unsigned long start, size_t *len)
 	return *len ? 0 : -EINVAL;
 }
 
+/* Is the range one end of vma, and vma not all of it? */
+static bool vma_can_trim(const struct vm_area_struct *vma, unsigned long start,
+			 unsigned long end)
+{
+	if (vma->vm_start < start)
+		return vma->vm_end == end;
+	return vma->vm_start == start && vma->vm_end > end;
+}
+
 int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 		   struct vma_pool *pool)
 {
@@ -47,6 +57,8 @@ int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (vma->vm_start < start && vma->vm_end > end &&
 	    mm->map_count >= sysctl_max_map_count)
 		return -ENOMEM;
+	if (vma_can_trim(vma, start, end))
+		return 0;
 	cuts = vma_cuts(mm, start, end);
 	return cuts ? vma_pool_fill(pool, pool->nr + cuts) : 0;
 }
@@ -65,9 +77,14 @@ void remove_vmas(struct list_head *vmas)
 		vm_uncharge(nr_uncharged);
 }
 
-/* Take the whole areas of [start, end) out of the set and its sums. */
-static void detach_areas(struct mm_struct *mm, struct vm_area_struct *vma,
-			 unsigned long end, struct list_head *out)
+/*
+ * Take the whole areas of [start, end) out of the set and its sums.  The area
+ * behind them.
+ */
+static struct vm_area_struct *detach_areas(struct mm_struct *mm,
+					   struct vm_area_struct *vma,
+					   unsigned long end,
+					   struct list_head *out)
 {
 	while (vma && vma->vm_start < end) {
 		struct vm_area_struct *next = vma_next(vma);
@@ -80,6 +97,36 @@ static void detach_areas(struct mm_struct *mm, struct vm_area_struct *vma,
 			mm->locked_vm -= (unsigned long)nr_pages;
 		vma = next;
 	}
+	return vma;
+}
+
+/* vma loses [start, end) at one of its ends. */
+static void trim_area(struct vm_area_struct *vma, unsigned long start,
+		      unsigned long end, bool free_tables)
+{
+	bool upper = vma->vm_start < start;
+	const struct vm_area_struct *prev = upper ? vma : vma_prev(vma);
+	const struct vm_area_struct *next = upper ? vma_next(vma) : vma;
+	struct mm_struct *mm = vma->vm_mm;
+	long nr_pages = (long)NR_PAGES(end - start);
+	struct mmu_gather tlb;
+
+	tlb_gather_mmu(&tlb, mm);
+	unmap_area(&tlb, vma, start, end, true);
+	if (upper)
+		vma_move_bounds(vma, vma->vm_start, start, vma->vm_pgoff);
+	else
+		vma_move_bounds(vma, end, vma->vm_end,
+				linear_page_index(vma, end));
+	if (free_tables)
+		tlb_free_tables(&tlb, start, end, prev ? prev->vm_end : 0,
+				next ? next->vm_start : ~0UL);
+	tlb_finish_mmu(&tlb);
+	vm_stat_account(mm, vma->vm_flags, -nr_pages);
+	if (vma->vm_flags & VM_LOCKED)
+		mm->locked_vm -= (unsigned long)nr_pages;
+	if (vma->vm_flags & VM_ACCOUNT)
+		vm_uncharge((unsigned long)nr_pages);
 }
 
 static void commit_munmap(struct mm_struct *mm, unsigned long start,
@@ -94,6 +141,10 @@ static void commit_munmap(struct mm_struct *mm, unsigned long start,
 
 	if (!vma)
 		return;
+	update_hiwater_vm(mm);
+	update_hiwater_rss(mm);
+	if (vma_can_trim(vma, start, end))
+		return trim_area(vma, start, end, free_tables);
 	if (vma->vm_start < start)
 		vma = vma_split(vma, start, pool);
 	last = vma->vm_end >= end ? vma : find_vma(mm, end);
@@ -102,10 +153,7 @@ static void commit_munmap(struct mm_struct *mm, unsigned long start,
 
 	prev = vma_prev(vma);
 	floor = prev ? prev->vm_end : 0;
-	update_hiwater_vm(mm);
-	update_hiwater_rss(mm);
-	detach_areas(mm, vma, end, &out);
-	next = find_vma(mm, start);
+	next = detach_areas(mm, vma, end, &out);
 	ceiling = next ? next->vm_start : ~0UL;
 
 	tlb_gather_mmu(&tlb, mm);
@@ -160,6 +208,7 @@ struct new_map {
 	unsigned long flags; /* VM_* */
 	struct vm_file *file;
 	pgoff_t pgoff;
+	struct vm_area_struct *prev; /* the area in front of start */
 };
 
 /* A new area with its file's consent; not linked. ERR_PTR otherwise. */
@@ -213,19 +262,19 @@ static void account_new(struct mm_struct *mm, unsigned long flags,
 		mm->locked_vm += nr_pages;
 }
 
+/* Can it be a piece of another area?  Each shared anonymous one is new. */
 static bool try_merge(struct mm_struct *mm, const struct new_map *map)
 {
-	struct vm_area_struct *prev;
-
-	find_vma_prev(mm, map->start, &prev);
-	return vma_merge_hole(mm, prev, map->start, map->end, map->flags,
+	if (!map->file && (map->flags & VM_SHARED))
+		return false;
+	return vma_merge_hole(mm, map->prev, map->start, map->end, map->flags,
 			      map->file, map->pgoff);
 }
 
 /* Something is in the way: take it out and put the new area in its place. */
-static int replace_areas(struct mm_struct *mm, const struct new_map *map)
+static int replace_areas(struct mm_struct *mm, struct new_map *map)
 {
-	struct vm_area_struct *vma, *prev;
+	struct vm_area_struct *vma;
 	struct vma_pool pool = {0};
 	int err = munmap_reserve(mm, map->start, map->end, &pool);
 
@@ -237,27 +286,24 @@ static int replace_areas(struct mm_struct *mm, const struct new_map *map)
 		return (int)PTR_ERR(vma);
 	}
 	munmap_commit(mm, map->start, map->end, &pool);
-	if (!map->file && !(map->flags & VM_SHARED) && try_merge(mm, map)) {
-		vma_free(vma);
-		return 0;
-	}
-	find_vma_prev(mm, map->start, &prev);
-	vma_link(mm, vma, prev);
+	find_vma_prev(mm, map->start, &map->prev);
+	if (vma->vm_flags == map->flags && try_merge(mm, map))
+		vma_put(vma);
+	else
+		vma_link(mm, vma, map->prev);
 	return 0;
 }
 
 static int insert_area(struct mm_struct *mm, const struct new_map *map)
 {
-	struct vm_area_struct *vma, *prev;
+	struct vm_area_struct *vma;
 
-	/* Another piece of the same thing?  Shared anonymous ones never are. */
-	if ((map->file || !(map->flags & VM_SHARED)) && try_merge(mm, map))
+	if (try_merge(mm, map))
 		return 0;
 	vma = make_area(mm, map);
 	if (IS_ERR(vma))
 		return (int)PTR_ERR(vma);
-	find_vma_prev(mm, map->start, &prev);
-	vma_link(mm, vma, prev);
+	vma_link(mm, vma, map->prev);
 	return 0;
 }
 
@@ -265,7 +311,9 @@ static int insert_area(struct mm_struct *mm, const struct new_map *map)
 static int mmap_region(struct mm_struct *mm, struct new_map *map)
 {
 	unsigned long nr_pages = NR_PAGES(map->end - map->start);
-	bool overlap = find_vma_intersection(mm, map->start, map->end);
+	const struct vm_area_struct *next =
+		find_vma_prev(mm, map->start, &map->prev);
+	bool overlap = next && next->vm_start < map->end;
 	int err;
 
 	if (!may_expand_vm(mm, map->flags, nr_pages)) {

@@ -14,10 +14,9 @@
  */
 #include "mm/aspace/internal.h"
 
-/* Is the page at addr mapped so that this access would not fault? */
-static bool mapped_for(struct mm_struct *mm, unsigned long addr, bool write)
+/* Would this access find the page mapped?  ptep NULL: there is no table. */
+static bool mapped_for(const pte_t *ptep, bool write)
 {
-	pte_t *ptep = pte_lookup(mm, addr);
 	pte_t pte;
 
 	if (!ptep)
@@ -37,15 +36,22 @@ int populate_range(struct mm_struct *mm, struct vm_area_struct *vma,
 		   unsigned long start, unsigned long end, bool write)
 {
 	unsigned int flags = write ? FAULT_FLAG_WRITE : 0;
+	pte_t *ptep = NULL;
 
 	for (unsigned long addr = start; addr < end; addr += PAGE_SIZE) {
-		while (!mapped_for(mm, addr, write)) {
+		/* Tables stay while mmap_lock is held: look up once for each. */
+		if (!ptep || !pgtable_slot(addr, 0))
+			ptep = pte_lookup(mm, addr);
+		while (!mapped_for(ptep, write)) {
 			int err =
 				fault_error(handle_mm_fault(vma, addr, flags));
 
 			if (err)
 				return err;
+			if (!ptep)
+				ptep = pte_lookup(mm, addr);
 		}
+		ptep++;
 	}
 	return 0;
 }
@@ -107,7 +113,9 @@ struct page *mm_get_page(struct mm_struct *mm, unsigned long addr, bool write)
 
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
-	if (!vma || vma->vm_start > addr || !(vma->vm_flags & need) ||
+	if (vma && vma->vm_start > addr)
+		vma = grow_stack(mm, vma, addr);
+	if (!vma || !(vma->vm_flags & need) ||
 	    (vma->vm_flags & (VM_IO | VM_PFNMAP))) {
 		mmap_read_unlock(mm);
 		return ERR_PTR(-EFAULT);
