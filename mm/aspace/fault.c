@@ -220,7 +220,8 @@ static vm_fault_t write_protected(struct fault *f)
 	if (PageAnon(page)) {
 		if (PageAnonExclusive(page))
 			return reuse_locked(f);
-		if (page_ref_count(page) == 1) {
+		/* Acquire: who dropped the others has done copying from it. */
+		if (smp_load_acquire(&page->_refcount) == 1) {
 			SetPageAnonExclusive(page);
 			return reuse_locked(f);
 		}

@@ -428,7 +428,7 @@ struct race {
 static void remap(struct race *r)
 {
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		struct page *in = r->page[i % 2], *out = r->page[1 - i % 2];
+		struct page *in = r->page[1 - i % 2], *out = r->page[i % 2];
 
 		memset(page_address(in), 'm', PAGE_SIZE);
 		down_write(&r->mm->mmap_lock);
