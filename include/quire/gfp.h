@@ -19,11 +19,13 @@ struct page;
 #define GFP_ZONEMASK		((gfp_t)0x000f)
 /* What it is for. */
 #define __GFP_RECLAIMABLE	((gfp_t)0x0010)	/* a shrinker can free it */
-#define __GFP_ACCOUNT		((gfp_t)0x0020)
+#define __GFP_ACCOUNT		((gfp_t)0x0020) /* charged to a memory cgroup:
+						   there are none */
 #define __GFP_ZERO		((gfp_t)0x0100)	/* cleared */
 #define __GFP_COMP		((gfp_t)0x0200)	/* one compound page */
 #define __GFP_WRITE		((gfp_t)0x0400)	/* will be dirtied */
-#define __GFP_HARDWALL		((gfp_t)0x0800)
+#define __GFP_HARDWALL		((gfp_t)0x0800) /* within the task's cpuset:
+						   there are none */
 #define __GFP_THISNODE		((gfp_t)0x1000)	/* this node or nothing */
 /* How hard to try. */
 #define __GFP_HIGH		((gfp_t)0x00010000) /* may use reserves */

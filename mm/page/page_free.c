@@ -66,6 +66,7 @@ static const char *check_run(struct page *page, unsigned int order,
 {
 	const u32 zone_bits = page->flags & PAGE_FLAGS_ZONE;
 	struct page *end = page + (1UL << order), *p;
+	bool stale = tail_flags;
 
 	for (p = page + 1; p < end; p++) {
 		const char *why;
@@ -79,8 +80,9 @@ static const char *check_run(struct page *page, unsigned int order,
 			return why;
 		if (READ_ONCE(p->_refcount))
 			return "has a frame in use";
+		stale = true;
 	}
-	for (p = page + 1; p < end; p++)
+	for (p = page + 1; p < end && stale; p++)
 		WRITE_ONCE(p->flags, zone_bits);
 	return NULL;
 }
