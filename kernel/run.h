@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * run.h - the guest's side of `quire run`: the host's byte stream
- * (kernel/fs/run.c) and the process that uses it (kernel/main.c).
+ * (kernel/drivers/run.c) and the process that uses it (kernel/main.c).
  */
 #ifndef KERNEL_RUN_H
 #define KERNEL_RUN_H

@@ -31,8 +31,12 @@
 #define TTYAUX_MAJOR 5
 #define DECISECOND   (100 * NSEC_PER_MSEC)
 
+#define MAX_TTYS     4
+
 static struct {
-	struct tty *console;
+	struct tty *console;		/* NULL: opening it gives ENXIO */
+	struct tty *list[MAX_TTYS];
+	unsigned int nr;
 } ttys;
 
 void tty_init(struct tty *tty, const char *name, u64 rdev,
@@ -462,10 +466,12 @@ static struct tty *find_tty(u64 rdev)
 		spin_unlock(&tasklist_lock);
 		return tty ? tty : ERR_PTR(-ENXIO);
 	}
-	tty = ttys.console;
-	if (!tty || (rdev != makedev(TTYAUX_MAJOR, 1) && rdev != tty->rdev))
-		return ERR_PTR(-ENXIO);
-	return tty;
+	if (rdev == makedev(TTYAUX_MAJOR, 1))
+		return ttys.console ? ttys.console : ERR_PTR(-ENXIO);
+	for (unsigned int i = 0; i < ttys.nr; i++)
+		if (ttys.list[i]->rdev == rdev)
+			return ttys.list[i];
+	return ERR_PTR(-ENXIO);
 }
 
 static void tty_bind(struct file *file, struct tty *tty)
@@ -528,6 +534,13 @@ struct file *tty_open_file(struct tty *tty, int flags)
 }
 
 /* ---- console ---- */
+
+void tty_register(struct tty *tty)
+{
+	BUG_ON(ttys.nr == MAX_TTYS);
+	ttys.list[ttys.nr++] = tty;
+	register_chrdev(tty->name, tty->rdev, 0620, &tty_fops);
+}
 
 void console_set_tty(struct tty *tty)
 {

@@ -117,7 +117,9 @@ int tty_check_background(struct tty *tty, int sig);
 extern const struct file_operations tty_fops;
 /* /dev/tty, /dev/console, /dev/ttyS0. */
 void tty_devices_init(void);
-/* What /dev/console is; NULL: it does not exist (ENXIO). */
+/* tty->rdev can be opened from now on; its node is in every devtmpfs. */
+void tty_register(struct tty *tty);
+/* What /dev/console is. */
 void console_set_tty(struct tty *tty);
 /* An unnamed terminal as an open file, for descriptors 0..2; ERR. */
 struct file *tty_open_file(struct tty *tty, int flags);
