@@ -23,7 +23,12 @@
 
 static unsigned int nr_online(void)
 {
-	return (unsigned int)__builtin_popcountl(online_cpu_mask());
+	u64 mask = online_cpu_mask();
+	unsigned int n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
 }
 
 static void show_uptime(struct seq_buf *s)
