@@ -171,5 +171,8 @@ unsigned int leakcheck_end(void)
 	bad = compare_frames(&now) + compare_objects(&now);
 	if (bad)
 		printk("leak check: %u differences\n", bad);
+	else
+		printk("leak check: ok, %lu kB free\n",
+		       now.free_pages << (PAGE_SHIFT - 10));
 	return bad;
 }

@@ -248,6 +248,8 @@ void run_program(void)
 	err = vfs_mount_defaults();
 	if (err)
 		panic("cannot mount /dev, /proc and /sys: error %d", err);
+	/* Ignoring SIGCHLD would mean that children vanish unwaited. */
+	current->sighand->action[SIGCHLD - 1].handler = SIG_DFL;
 	leakcheck_begin();
 	if (IS_ERR(kthread_run_as(program_thread, r, "run", PROGRAM_PID,
 				  current->signal)))
