@@ -10,8 +10,10 @@
  *	pagetable     the real tables, W^X
  *	acpi          processors, I/O APICs, timers; the clock's calibration
  *	              starts, and ends when as much time has passed as it needs
+ *	apic, irq     all fixmap entries are made before mm/pgtable adopts the
+ *	              tables and counts what is in them
  *	mm_init       frames, slabs, vmalloc
- *	apic, fpu     interrupts, floating-point states
+ *	fpu, time     what needs memory; the first tick
  *	kernel_main   upstairs
  *
  * 2. What the loader passed is below 1 GiB, where the boot tables reach, and
@@ -182,8 +184,8 @@ void x86_start(phys_addr_t start_info_pa)
 	time_calibrate_begin();
 	random_init();
 	smp_init();
-	start_memory();
 	irq_init();
+	start_memory();
 	fpu_init_late();
 	time_calibrate_end();
 	time_init_self();
