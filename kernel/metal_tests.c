@@ -10,6 +10,7 @@
 
 #if CONFIG_SELFTEST
 #include <quire/percpu.h>
+#include <quire/port.h>
 #include <quire/printk.h>
 #include <quire/vmalloc.h>
 
@@ -17,40 +18,60 @@
 #include "port/x86_64/machine.h"
 #include "test/metal/selftest.h"
 
-struct cpu_job {
+/*
+ * A thread that stays on its processor and waits for jobs.  All are made
+ * before the first test, since a test may count frames and slabs.
+ */
+struct worker {
+	u32 busy; /* it has a job; both sides sleep on this word */
 	void (*fn)(void *arg, unsigned int k);
 	void *arg;
 	unsigned int k;
-	struct completion done;
 };
 
-static int job_thread(void *arg)
-{
-	struct cpu_job *job = arg;
+static struct worker workers[NR_CPUS];
 
-	sched_set_affinity(current, 1UL << job->k);
+static int worker_thread(void *arg)
+{
+	struct worker *w = arg;
+
+	sched_set_affinity(current, 1UL << w->k);
 	cond_resched();
-	job->fn(job->arg, job->k);
-	complete(&job->done);
+	for (;;) {
+		while (!smp_load_acquire(&w->busy))
+			port->wait(&w->busy, 0);
+		w->fn(w->arg, w->k);
+		smp_store_release(&w->busy, 0);
+		port->wake(&w->busy, 1);
+	}
 	return 0;
+}
+
+static void start_workers(void)
+{
+	for (unsigned int k = 0; k < nr_online_cpus(); k++) {
+		workers[k].k = k;
+		if (IS_ERR(kthread_run(worker_thread, &workers[k], "test")))
+			panic("no memory for a test's thread");
+	}
 }
 
 static unsigned int run_on_cpus(unsigned int nr,
 				void (*fn)(void *arg, unsigned int k),
 				void *arg)
 {
-	static struct cpu_job jobs[NR_CPUS];
 	unsigned int online = nr_online_cpus(), k;
 
 	nr = min(nr, online);
 	for (k = 0; k < nr; k++) {
-		jobs[k] = (struct cpu_job){.fn = fn, .arg = arg, .k = k};
-		init_completion(&jobs[k].done);
-		if (IS_ERR(kthread_run(job_thread, &jobs[k], "test")))
-			panic("no memory for a test's thread");
+		workers[k].fn = fn;
+		workers[k].arg = arg;
+		smp_store_release(&workers[k].busy, 1);
+		port->wake(&workers[k].busy, 1);
 	}
 	for (k = 0; k < nr; k++)
-		wait_for_completion(&jobs[k].done);
+		while (smp_load_acquire(&workers[k].busy))
+			port->wait(&workers[k].busy, 1);
 	return nr;
 }
 
@@ -85,6 +106,7 @@ unsigned int run_metal_tests(void)
 	};
 
 	sched_set_affinity(current, 1UL << smp_processor_id());
+	start_workers();
 	return selftest_run_all(x86_cmdline_option("selftest"), &ops);
 }
 #else

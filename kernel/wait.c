@@ -84,7 +84,12 @@ void complete(struct completion *c)
 
 void wait_for_completion(struct completion *c)
 {
+	unsigned long flags;
+
 	wait_event(&c->wq, READ_ONCE(c->done));
+	/* Who saw done without sleeping lets complete() leave c first. */
+	spin_lock_irqsave(&c->wq.lock, flags);
+	spin_unlock_irqrestore(&c->wq.lock, flags);
 }
 
 /* ---- the port's wait and wake ---- */

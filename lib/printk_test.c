@@ -36,5 +36,6 @@ TEST(printk_cuts_at_its_limit)
 	printk_tap = keep;
 	printk("%s", text);
 	printk_tap = tap;
+	printk("\n");
 	CHECK_EQ(strlen(last_text), 511);
 }

@@ -65,7 +65,7 @@ TEST(a_fault_without_memory_changes_nothing)
 	mmput(mm);
 }
 
-TEST(faults_are_counted)
+TEST_SOFT(faults_are_counted)
 {
 	struct mm_struct *mm = picture_mm("Ww");
 	unsigned long before = sum_vm_event(VMEV_pgfault);

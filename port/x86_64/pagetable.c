@@ -258,6 +258,9 @@ volatile void *fixmap_device(enum fixmap_slot slot, phys_addr_t pa)
 	unsigned long va = FIXMAP_BASE + slot * PAGE_SIZE;
 	pte_t *e = early_entry(va, 0);
 
+	/* Sealed, the tables are mm/pgtable's, which counts their entries. */
+	if (pt.sealed && pte_none(ptep_get(e)))
+		table_page(e)->table.nr_used++;
 	set_pte(e, __pte((pa & PAGE_MASK) | PAGE_KERNEL_NOCACHE));
 	arch_flush_tlb_one(va);
 	return (volatile void *)(va + (pa & ~PAGE_MASK));

@@ -100,8 +100,6 @@ unsigned int test_run_on_cpus(unsigned int nr,
 	struct on_cpus job = {.fn = fn, .arg = arg};
 
 	nr = st.ops->run_on_cpus(nr, on_one_cpu, &job);
-	/* A test may count frames: those of the threads are not its own. */
-	st.ops->settle();
 	/* A check that failed there fails the test here. */
 	if (READ_ONCE(st.nr_failed_checks))
 		test_fail(__FILE__, __LINE__, "on another processor");
