@@ -176,18 +176,33 @@ void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 			init_block(block, zone->page_flags, 0);
 }
 
-static void init_run(const struct block_run *run)
+/* A run of free frames, as memblock_next_free() walks them. */
+struct free_run {
+	unsigned long start, end;
+	bool more;
+};
+
+/* Does it, or a later one, hold all frames of [start, end)? */
+static bool free_run_covers(struct free_run *run, unsigned long start,
+			    unsigned long end)
 {
-	unsigned long block;
+	while (run->more && run->end <= start)
+		run->more = memblock_next_free(&run->start, &run->end);
+	return run->more && run->start <= start && end <= run->end;
+}
+
+static void init_run(const struct block_run *run, struct free_run *free)
+{
+	unsigned long block, until = 0;
+	struct zone *zone = NULL;
 
 	for (block = run->start; block < run->end; block++) {
-		phys_addr_t start = (phys_addr_t)block
-				    << (PAGE_SHIFT + PAGEBLOCK_ORDER);
-		struct zone *zone = zone_of_block(block);
+		unsigned long pfn = block << PAGEBLOCK_ORDER;
 
-		if (memblock_is_free(start, start + SEARCH_STEP))
-			init_page(pfn_to_page(block << PAGEBLOCK_ORDER),
-				  zone->page_flags, 0);
+		if (block >= until)
+			zone = zone_of_block(block, &until);
+		if (free_run_covers(free, pfn, pfn + PAGEBLOCK_NR_PAGES))
+			init_page(pfn_to_page(pfn), zone->page_flags, 0);
 		else
 			init_block(block, zone->page_flags | 1U << PG_reserved,
 				   1);
@@ -203,7 +218,7 @@ static void release_run(unsigned long pfn, unsigned int order)
 
 	spin_lock_irqsave(&zone->lock, flags);
 	if (order < PAGEBLOCK_ORDER) {
-		memmap_init_blocks(zone, pfn, order);
+		/* Its block is filled in: it is not free as a whole. */
 		for (i = 0; i < 1UL << order; i++)
 			init_page(page + i, zone->page_flags, 0);
 	}
@@ -214,11 +229,12 @@ static void release_run(unsigned long pfn, unsigned int order)
 
 void memmap_init(void)
 {
+	struct free_run free = {0, 0, true};
 	struct block_run run = {0, 0};
 	unsigned long start, end = 0;
 
 	while (next_block_run(&run))
-		init_run(&run);
+		init_run(&run, &free);
 	memblock_retire();
 	while (memblock_next_free(&start, &end)) {
 		while (start < end) {

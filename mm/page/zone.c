@@ -89,24 +89,33 @@ enum zone_type gfp_zone(gfp_t gfp)
 	return gfp & __GFP_MOVABLE ? ZONE_MOVABLE : ZONE_HIGHMEM;
 }
 
-static enum zone_type pfn_zone_type(unsigned long pfn)
+/* The zone type of a frame, and the first frame above of another type. */
+static enum zone_type pfn_zone_type(unsigned long pfn, unsigned long *end)
 {
+	*end = ~0UL;
 	if (pfn >= highmem_start_pfn)
 		return ZONE_HIGHMEM;
+	*end = min(highmem_start_pfn, pfn < DMA_END_PFN	    ? DMA_END_PFN
+				      : pfn < DMA32_END_PFN ? DMA32_END_PFN
+							    : ~0UL);
 	if (pfn < DMA_END_PFN)
 		return ZONE_DMA;
 	return pfn < DMA32_END_PFN ? ZONE_DMA32 : ZONE_NORMAL;
 }
 
-struct zone *zone_of_block(unsigned long block)
+struct zone *zone_of_block(unsigned long block, unsigned long *until)
 {
-	const struct memblock_list *mem = &memblock.memory;
-	unsigned long pfn = block << PAGEBLOCK_ORDER;
-	unsigned int i = 0;
+	const struct mem_range *r = memblock.memory.ranges;
+	unsigned long pfn = block << PAGEBLOCK_ORDER, end;
+	enum zone_type type = pfn_zone_type(pfn, &end);
 
-	while (mem->ranges[i].end >> PAGE_SHIFT <= pfn)
-		i++;
-	return &NODE_DATA(mem->ranges[i].nid)->node_zones[pfn_zone_type(pfn)];
+	while (r->end >> PAGE_SHIFT <= pfn)
+		r++;
+	/* Each later block that the range reaches begins inside it. */
+	end = min(end, (unsigned long)(r->end >> PAGE_SHIFT) +
+			       PAGEBLOCK_NR_PAGES - 1);
+	*until = end >> PAGEBLOCK_ORDER;
+	return &NODE_DATA(r->nid)->node_zones[type];
 }
 
 static void span(unsigned long *start, unsigned long *spanned,
@@ -120,15 +129,16 @@ static void span(unsigned long *start, unsigned long *spanned,
 	*spanned = max(old_end, end) - *start;
 }
 
-/* Count [pfn, end), one range of RAM, block by block. */
+/* Count [pfn, end), one range of RAM, zone by zone. */
 static void count_range(unsigned long pfn, unsigned long end)
 {
 	while (pfn < end) {
-		struct zone *zone = zone_of_block(pfn >> PAGEBLOCK_ORDER);
+		unsigned long until, next;
+		struct zone *zone =
+			zone_of_block(pfn >> PAGEBLOCK_ORDER, &until);
 		struct pglist_data *pgdat = zone->zone_pgdat;
-		unsigned long next =
-			min(end, ALIGN(pfn + 1, PAGEBLOCK_NR_PAGES));
 
+		next = min(end, until << PAGEBLOCK_ORDER);
 		zone->present_pages += next - pfn;
 		pgdat->node_present_pages += next - pfn;
 		span(&zone->zone_start_pfn, &zone->spanned_pages, pfn, next);

@@ -113,8 +113,11 @@ void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 /* ---- zone.c ---- */
 
 void zones_init(const struct mm_boot *boot);
-/* The zone of a pageblock with memory: that of its first frame of RAM. */
-struct zone *zone_of_block(unsigned long block);
+/*
+ * The zone of a pageblock with memory: that of its first frame of RAM.  The
+ * blocks behind it up to *until are of the same zone.
+ */
+struct zone *zone_of_block(unsigned long block, unsigned long *until);
 void pagesets_init(void); /* after setup_per_cpu_areas() */
 void setup_per_zone_wmarks(void);
 enum zone_type gfp_zone(gfp_t gfp);
