@@ -56,10 +56,10 @@
 #define TSS_SELECTOR 0x40
 
 /* The kernel's addresses; the drawing is in pagetable.c. */
-#define DIRECT_MAP_BASE	   0xffff888000000000
-#define KERNEL_IMAGE_BASE  0xffffffff80000000
-#define KERNEL_IMAGE_LIMIT 0x400000 /* first byte above, physical */
-#define X86_BOOT_STACK_SIZE	16384
-#define TRAMPOLINE_PA	   0x8000 /* where other CPUs start */
+#define DIRECT_MAP_BASE	    0xffff888000000000
+#define KERNEL_IMAGE_BASE   0xffffffff80000000
+#define KERNEL_IMAGE_LIMIT  0x400000 /* first byte above, physical */
+#define X86_BOOT_STACK_SIZE 16384
+#define TRAMPOLINE_PA	    0x8000 /* where other CPUs start */
 
 #endif

@@ -9,10 +9,10 @@
 struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx;
 	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
-	unsigned long orig_ax;		/* system-call number, or error code */
+	unsigned long orig_ax; /* system-call number, or error code */
 	unsigned long ip, cs, flags, sp, ss;
 };
 
-#define user_mode(regs)	(((regs)->cs & 3) == 3)
+#define user_mode(regs) (((regs)->cs & 3) == 3)
 
 #endif
