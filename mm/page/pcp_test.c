@@ -43,7 +43,7 @@ TEST(pcp_holds_at_most_two_batches_of_a_type)
 	pcp = pcp_of(page[0]);
 	for (i = 0; i < MANY; i++) {
 		__free_page(page[i]);
-		CHECK(pcp_pages(pcp) <= 2U * pcp->batch * MIGRATE_PCPTYPES);
+		CHECK(pcp_pages(pcp) <= pcp_high(pcp));
 		CHECK(pcp->hot[mt].nr < pcp->batch);
 		pcp_validate(pcp);
 	}

@@ -216,6 +216,12 @@ struct page *pcp_take_run(struct pcp *pcp, unsigned int order);
 /* Keep a run whose frames are clean; false: full, busy or not of the kind. */
 bool pcp_keep_run(struct page *page, unsigned int order);
 unsigned int pcp_pages(const struct pcp *pcp);
+/* The most it can hold: both stacks of each type, and the runs. */
+static inline unsigned int pcp_high(const struct pcp *pcp)
+{
+	return (2U * pcp->batch - 1) * MIGRATE_PCPTYPES +
+	       PCP_RUNS_MAX * ((2U << PCP_RUN_ORDERS) - 2);
+}
 unsigned long zone_pcp_pages(const struct zone *zone);
 void pcp_validate(struct pcp *pcp);
 

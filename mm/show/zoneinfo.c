@@ -3,7 +3,7 @@
  * zoneinfo.c - /proc/zoneinfo: every zone with its watermarks and lists.
  *
  * A zone without memory is named and has its sizes, as in Linux, but no lists.
- * high of a pageset is two stacks of batch frames for one migrate type.
+ * A pageset's count and high are of all migrate types and short runs together.
  * Source: proc(5).
  */
 #include "mm/page/zone.h"
@@ -59,7 +59,7 @@ static void show_pagesets(struct seq_buf *s, const struct zone *zone)
 			   "\n              count: %u"
 			   "\n              high:  %u"
 			   "\n              batch: %u",
-			   cpu, pcp_pages(pcp), 2U * pcp->batch, pcp->batch);
+			   cpu, pcp_pages(pcp), pcp_high(pcp), pcp->batch);
 	}
 }
 
