@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metal_tests.c - lends the unit tests the kernel's threads (selftest.h).
- *
- * In ordinary builds this file is empty.
+ * metal_test.c - lends the unit tests the kernel's threads (selftest.h).
  */
 #include "kernel/metal_tests.h"
 
-#include <quire/config.h>
-
-#if CONFIG_SELFTEST
 #include <quire/percpu.h>
 #include <quire/port.h>
 #include <quire/printk.h>
@@ -109,7 +104,3 @@ unsigned int run_metal_tests(void)
 	start_workers();
 	return selftest_run_all(x86_cmdline_option("selftest"), &ops);
 }
-#else
-/* A translation unit may not be empty. */
-extern int metal_tests_not_built;
-#endif
