@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * metal_tests.h - the unit tests in the booted kernel (metal_tests.c).
+ * metal_tests.h - the unit tests in the booted kernel (metal_test.c).
  */
 #ifndef KERNEL_METAL_TESTS_H
 #define KERNEL_METAL_TESTS_H
