@@ -602,3 +602,69 @@ TEST_MACHINE(thisnode_takes_from_the_named_node_or_nowhere, &three_nodes)
 	page_validate();
 	give_back(~0UL);
 }
+
+/* ---- frames without a kernel mapping: 16 MiB with, 16 MiB without ---- */
+
+static const struct mem_range high_ranges[] = {
+	{16 * MIB, 48 * MIB, 0, MEM_RANGE_USABLE},
+};
+static const struct soft_layout highmem = {
+	.ranges = high_ranges,
+	.nr_ranges = ARRAY_SIZE(high_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+	.highmem_start = 32 * MIB,
+};
+
+TEST_MACHINE(highmem_serves_only_requests_that_allow_it, &highmem)
+{
+	struct page *page = alloc_page(GFP_HIGHUSER_MOVABLE), *low, *zeroed;
+	unsigned long addr = __get_free_pages(GFP_HIGHUSER, 0);
+
+	CHECK(page && addr);
+	CHECK_EQ(page_zonenum(page), ZONE_HIGHMEM);
+	CHECK(virt_to_page((void *)addr) < pfn_to_page(32 * MIB >> PAGE_SHIFT));
+	low = alloc_page(GFP_KERNEL);
+	zeroed = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+	CHECK(low && zeroed);
+	CHECK_EQ(page_zonenum(low), ZONE_DMA32);
+	CHECK_EQ(page_zonenum(zeroed), ZONE_DMA32);
+	__free_page(page);
+	__free_page(low);
+	__free_page(zeroed);
+	free_page(addr);
+}
+
+TEST_MACHINE(highmem_falls_back_to_mapped_memory, &highmem)
+{
+	struct zone *high = zone_table[ZONE_HIGHMEM];
+	struct zone *low = zone_table[ZONE_DMA32];
+
+	CHECK_EQ(high->present_pages, 16 * MIB >> PAGE_SHIFT);
+	/* The page array itself needs addresses: it is not up there. */
+	CHECK_EQ(high->managed_pages, high->present_pages);
+	take_all(GFP_KERNEL);
+	CHECK_EQ(high->free_pages, high->managed_pages);
+	CHECK_EQ(low->free_pages, low->watermark[WMARK_MIN]);
+	take_all(GFP_HIGHUSER);
+	CHECK_EQ(high->free_pages, high->watermark[WMARK_MIN]);
+	page_validate();
+	give_back(~0UL);
+}
+
+/* ---- one processor at a time, switched by the seed ---- */
+
+static const struct soft_layout seeded = {
+	.nr_cpus = 4,
+	.mode = SOFT_SEEDED,
+	.seed = 7,
+};
+
+TEST_MACHINE(runs_pass_between_processors_in_a_seeded_schedule, &seeded)
+{
+	unsigned long free = nr_free_pages();
+
+	pass_runs_around();
+	CHECK_EQ(nr_free_pages(), free);
+	page_validate();
+}

@@ -288,7 +288,8 @@ void pagesets_init(void)
 	/* Every processor is on node 0 until the map says which is where. */
 	for (gfp = 0; gfp <= GFP_ZONEMASK; gfp++) {
 		zone = preferred_zone(0, gfp);
-		if (!zone)
+		/* HIGHMEM depends on __GFP_ZERO too: alloc_slow() decides. */
+		if (!zone || zone->idx == ZONE_HIGHMEM)
 			continue;
 		for_each_possible_cpu(cpu)
 			per_cpu_ptr(&page_cpu, cpu)->of_gfp[gfp] =

@@ -40,6 +40,8 @@ struct soft_layout {
 	unsigned int nr_cpus; /* 8 */
 	unsigned int nr_nodes; /* 1 */
 	const u8 *distances;
+	/* Frames from here on are ZONE_HIGHMEM (0: none); mapped all the same. */
+	phys_addr_t highmem_start;
 	u64 seed; /* soft_default_seed */
 	enum soft_mode mode;
 	unsigned int levels; /* 4; 2 to 5 */
