@@ -7,7 +7,7 @@
  * 2. Limits.  RLIMIT_AS on total_vm, RLIMIT_DATA on data_vm, RLIMIT_MEMLOCK
  *    on locked_vm: getrlimit(2).
  * 3. Promises.  Private writable memory may need a frame for each page.
- *    An area with VM_ACCOUNT has its pages in vm_committed.  The rule is
+ *    An area with VM_ACCOUNT has its pages in account.committed.  The rule is
  *    Linux's vm.overcommit_memory = 0: a single request above all the memory
  *    there is fails.
  *
@@ -18,7 +18,15 @@
 
 unsigned int sysctl_max_map_count = 65530;
 
-static long vm_committed; /* pages; atomic */
+static struct {
+	long committed; /* pages; atomic */
+	unsigned long ram_at_least; /* pages at the start: a quick yes */
+} account;
+
+void account_init(void)
+{
+	account.ram_at_least = totalram_pages();
+}
 
 static bool is_exec_mapping(unsigned long flags)
 {
@@ -67,20 +75,23 @@ bool vm_accountable(unsigned long flags)
 
 int vm_charge(unsigned long nr_pages)
 {
-	if (nr_pages > totalram_pages())
+	if (unlikely(nr_pages > account.ram_at_least) &&
+	    nr_pages > totalram_pages())
 		return -ENOMEM;
-	__atomic_fetch_add(&vm_committed, (long)nr_pages, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&account.committed, (long)nr_pages,
+			   __ATOMIC_RELAXED);
 	return 0;
 }
 
 void vm_uncharge(unsigned long nr_pages)
 {
-	__atomic_fetch_sub(&vm_committed, (long)nr_pages, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&account.committed, (long)nr_pages,
+			   __ATOMIC_RELAXED);
 }
 
 unsigned long vm_committed_pages(void)
 {
-	long n = READ_ONCE(vm_committed);
+	long n = READ_ONCE(account.committed);
 
 	return n > 0 ? (unsigned long)n : 0;
 }

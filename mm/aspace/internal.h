@@ -41,16 +41,42 @@ struct vm_area_struct *vma_pool_take(struct vma_pool *pool);
 void vma_pool_drain(struct vma_pool *pool);
 
 void vma_init(void);
+/* Any content; NULL: no memory. */
 struct vm_area_struct *vma_alloc(void);
 void vma_free(struct vm_area_struct *vma);
 /* Its file's and private data's references, then the area itself. */
 void vma_put(struct vm_area_struct *vma);
 u64 vm_get_page_prot(unsigned long vm_flags);
 void vma_set_flags(struct vm_area_struct *vma, unsigned long flags);
-unsigned long vm_start_gap(const struct vm_area_struct *vma);
 
-struct vm_area_struct *vma_next(const struct vm_area_struct *vma);
-struct vm_area_struct *vma_prev(const struct vm_area_struct *vma);
+static inline struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
+{
+	struct list_head *next = vma->vm_list.next;
+
+	if (next == &vma->vm_mm->mmap)
+		return NULL;
+	return list_entry(next, struct vm_area_struct, vm_list);
+}
+
+static inline struct vm_area_struct *vma_prev(const struct vm_area_struct *vma)
+{
+	struct list_head *prev = vma->vm_list.prev;
+
+	if (prev == &vma->vm_mm->mmap)
+		return NULL;
+	return list_entry(prev, struct vm_area_struct, vm_list);
+}
+
+/* Where the free room in front of vma ends: a stack keeps some to grow. */
+static inline unsigned long vm_start_gap(const struct vm_area_struct *vma)
+{
+	unsigned long start = vma->vm_start;
+
+	if (likely(!(vma->vm_flags & VM_GROWSDOWN)))
+		return start;
+	return start > STACK_GUARD_GAP ? start - STACK_GUARD_GAP : 0;
+}
+
 /* The first area that overlaps [start, end), or NULL. */
 struct vm_area_struct *find_vma_intersection(struct mm_struct *mm,
 					     unsigned long start,
@@ -131,6 +157,7 @@ static inline struct address_space *vma_mapping(const struct vm_area_struct *v)
 
 /* ---- account.c: limits and sums ---- */
 
+void account_init(void);
 bool may_expand_vm(const struct mm_struct *mm, unsigned long flags,
 		   unsigned long nr_pages);
 void vm_stat_account(struct mm_struct *mm, unsigned long flags, long nr_pages);
@@ -177,8 +204,21 @@ static inline pte_t *pte_lookup(struct mm_struct *mm, unsigned long addr)
  */
 pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
 		     unsigned int level);
+
 static inline pte_t *pte_alloc(struct mm_struct *mm, unsigned long addr)
 {
+	pte_t pte;
+
+	/* The common depth, when all tables are there: no loop. */
+	if (PGTABLE_LEVELS == 4) {
+		pte = ptep_get(&mm->pgd[pgtable_slot(addr, 3)]);
+		if (likely(!pte_none(pte)))
+			pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 2)]);
+		if (likely(!pte_none(pte)))
+			pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 1)]);
+		if (likely(!pte_none(pte)))
+			return &pte_table(pte)[pgtable_slot(addr, 0)];
+	}
 	return pgentry_alloc(mm, addr, 0);
 }
 /*

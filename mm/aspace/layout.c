@@ -153,10 +153,12 @@ unsigned long vm_map_special(struct mm_struct *mm, struct page **pages,
 		up_write(&mm->mmap_lock);
 		goto out_free;
 	}
-	vma->vm_start = addr;
-	vma->vm_end = addr + len;
-	vma->vm_ops = &special_ops;
-	vma->vm_private_data = map;
+	*vma = (struct vm_area_struct){
+		.vm_start = addr,
+		.vm_end = addr + len,
+		.vm_ops = &special_ops,
+		.vm_private_data = map,
+	};
 	vma_set_flags(vma, vm_flags | VM_DONTEXPAND | VM_SOFTDIRTY);
 	find_vma_prev(mm, addr, &prev);
 	vma_link(mm, vma, prev);

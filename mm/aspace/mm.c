@@ -29,6 +29,7 @@ void aspace_init(void)
 {
 	mm_cachep = KMEM_CACHE(mm_struct, SLAB_PANIC);
 	vma_init();
+	account_init();
 	zero_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!zero_page)
 		panic("no memory for the zero page");

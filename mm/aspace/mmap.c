@@ -209,7 +209,14 @@ struct new_map {
 	struct vm_file *file;
 	pgoff_t pgoff;
 	struct vm_area_struct *prev; /* the area in front of start */
+	struct vm_area_struct *next; /* the first that ends behind start */
 };
+
+/* Fill in the neighbours of where it is to be. */
+static void find_place(struct mm_struct *mm, struct new_map *map)
+{
+	map->next = find_vma_prev(mm, map->start, &map->prev);
+}
 
 /* A new area with its file's consent; not linked. ERR_PTR otherwise. */
 static struct vm_area_struct *make_area(struct mm_struct *mm,
@@ -220,13 +227,15 @@ static struct vm_area_struct *make_area(struct mm_struct *mm,
 
 	if (!vma)
 		return ERR_PTR(-ENOMEM);
-	vma->vm_mm = mm;
-	vma->vm_start = map->start;
-	vma->vm_end = map->end;
-	vma->vm_pgoff = map->pgoff;
-	vma->vm_flags = map->flags;
+	*vma = (struct vm_area_struct){
+		.vm_mm = mm,
+		.vm_start = map->start,
+		.vm_end = map->end,
+		.vm_pgoff = map->pgoff,
+		.vm_flags = map->flags,
+		.vm_file = map->file,
+	};
 	if (map->file) {
-		vma->vm_file = map->file;
 		map->file->ops->get(map->file);
 		err = map->file->ops->mmap(map->file, vma);
 	} else if (map->flags & VM_SHARED) {
@@ -286,7 +295,7 @@ static int replace_areas(struct mm_struct *mm, struct new_map *map)
 		return (int)PTR_ERR(vma);
 	}
 	munmap_commit(mm, map->start, map->end, &pool);
-	find_vma_prev(mm, map->start, &map->prev);
+	find_place(mm, map);
 	if (vma->vm_flags == map->flags && try_merge(mm, map))
 		vma_put(vma);
 	else
@@ -307,13 +316,14 @@ static int insert_area(struct mm_struct *mm, const struct new_map *map)
 	return 0;
 }
 
-/* Limits are checked against what will be there afterwards. */
+/*
+ * Its place is known, its arguments are right.  Limits are checked against
+ * what will be there afterwards.
+ */
 static int mmap_region(struct mm_struct *mm, struct new_map *map)
 {
 	unsigned long nr_pages = NR_PAGES(map->end - map->start);
-	const struct vm_area_struct *next =
-		find_vma_prev(mm, map->start, &map->prev);
-	bool overlap = next && next->vm_start < map->end;
+	bool overlap = map->next && map->next->vm_start < map->end;
 	int err;
 
 	if (!may_expand_vm(mm, map->flags, nr_pages)) {
@@ -426,11 +436,12 @@ static unsigned long do_mmap(struct mm_struct *mm, struct new_map *map,
 	addr = get_unmapped_area(mm, addr, len, flags);
 	if (IS_ERR_VALUE(addr))
 		return addr;
-	if ((flags & MAP_FIXED_NOREPLACE) &&
-	    find_vma_intersection(mm, addr, addr + len))
-		return -EEXIST;
 	map->start = addr;
 	map->end = addr + len;
+	find_place(mm, map);
+	if ((flags & MAP_FIXED_NOREPLACE) && map->next &&
+	    map->next->vm_start < map->end)
+		return (unsigned long)-EEXIST;
 	map->flags = prot_to_vm_flags(prot) | mm->def_flags | VM_MAYREAD |
 		     VM_MAYWRITE | VM_MAYEXEC;
 	if (flags & MAP_GROWSDOWN)
@@ -485,18 +496,23 @@ unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
 #define VM_DATA_FLAGS \
 	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 
-/* Private anonymous memory at [start, end), which is free.  Locked. */
-static int map_anonymous(struct mm_struct *mm, unsigned long start,
-			 unsigned long end, unsigned long flags)
+/* Private anonymous memory from the old break to the new one.  Locked. */
+static int grow_brk(struct mm_struct *mm, unsigned long start,
+		    unsigned long end)
 {
 	struct new_map map = {
 		.start = start,
 		.end = end,
-		.flags = flags | mm->def_flags,
+		.flags = VM_DATA_FLAGS | mm->def_flags,
 		.pgoff = NR_PAGES(start),
 	};
-	int err = mlock_future_check(mm, map.flags, end - start);
+	int err;
 
+	/* Keep a page free below whatever comes next. */
+	find_place(mm, &map);
+	if (map.next && end + PAGE_SIZE > vm_start_gap(map.next))
+		return -ENOMEM;
+	err = mlock_future_check(mm, map.flags, end - start);
 	if (err)
 		return err;
 	if (mm->map_count > sysctl_max_map_count)
@@ -518,7 +534,6 @@ static bool move_brk(struct mm_struct *mm, unsigned long brk)
 {
 	unsigned long old_end = PAGE_ALIGN(mm->brk);
 	unsigned long new_end = PAGE_ALIGN(brk);
-	const struct vm_area_struct *next;
 
 	if (brk < mm->start_brk || !brk_within_limit(mm, brk))
 		return false;
@@ -528,11 +543,7 @@ static bool move_brk(struct mm_struct *mm, unsigned long brk)
 		return !do_munmap(mm, new_end, old_end - new_end);
 	if (new_end == old_end)
 		return true;
-	/* Keep a page free below whatever comes next. */
-	next = find_vma(mm, old_end);
-	if (next && new_end + PAGE_SIZE > vm_start_gap(next))
-		return false;
-	return !map_anonymous(mm, old_end, new_end, VM_DATA_FLAGS);
+	return !grow_brk(mm, old_end, new_end);
 }
 
 unsigned long vm_brk(struct mm_struct *mm, unsigned long brk)

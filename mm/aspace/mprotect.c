@@ -31,7 +31,7 @@ static bool lost_rights(u64 old, u64 new)
 	return (old & ~new &PTE_RIGHTS) || (new & ~old &_PAGE_NX);
 }
 
-static u64 new_entry(u64 old, u64 prot, bool reuse)
+static __always_inline u64 new_entry(u64 old, u64 prot, bool reuse)
 {
 	u64 v = (old & PTE_KEEP) | prot;
 
@@ -65,8 +65,10 @@ static bool change_table(pte_t *ptep, unsigned long nr, u64 prot, bool reuse)
 		 * bits a processor sets in it are not lost.
 		 */
 		if (lost_rights(old, new)) {
-			old = pte_val(ptep_get_and_clear(ptep));
-			new = new_entry(old, prot, reuse);
+			u64 last = pte_val(ptep_get_and_clear(ptep));
+
+			if (unlikely(last != old))
+				new = new_entry(last, prot, reuse);
 			lost |= old & _PAGE_PRESENT;
 		}
 		set_pte(ptep, __pte(new));

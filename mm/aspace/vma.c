@@ -41,7 +41,7 @@ void vma_init(void)
 
 struct vm_area_struct *vma_alloc(void)
 {
-	return kmem_cache_zalloc(vm_area_cachep, GFP_KERNEL);
+	return kmem_cache_alloc(vm_area_cachep, GFP_KERNEL);
 }
 
 void vma_free(struct vm_area_struct *vma)
@@ -124,33 +124,6 @@ void vma_set_flags(struct vm_area_struct *vma, unsigned long flags)
 }
 
 /* ---- order ---- */
-
-struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
-{
-	struct list_head *next = vma->vm_list.next;
-
-	if (next == &vma->vm_mm->mmap)
-		return NULL;
-	return list_entry(next, struct vm_area_struct, vm_list);
-}
-
-struct vm_area_struct *vma_prev(const struct vm_area_struct *vma)
-{
-	struct list_head *prev = vma->vm_list.prev;
-
-	if (prev == &vma->vm_mm->mmap)
-		return NULL;
-	return list_entry(prev, struct vm_area_struct, vm_list);
-}
-
-unsigned long vm_start_gap(const struct vm_area_struct *vma)
-{
-	unsigned long start = vma->vm_start;
-
-	if (!(vma->vm_flags & VM_GROWSDOWN))
-		return start;
-	return start > STACK_GUARD_GAP ? start - STACK_GUARD_GAP : 0;
-}
 
 static unsigned long gap_before(const struct vm_area_struct *vma)
 {
