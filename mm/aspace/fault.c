@@ -44,10 +44,11 @@ struct page *zero_page;
 void page_add_new_anon_rmap(struct page *page, struct vm_area_struct *vma,
 			    unsigned long addr)
 {
-	/* Nobody else knows the page yet: plain stores. */
+	/* Nobody else knows the page yet; only buddies look at its flags. */
 	page->_mapcount = 0;
-	page->flags |= 1U << PG_swapbacked | 1U << PG_uptodate |
-		       1U << PG_anon_exclusive;
+	WRITE_ONCE(page->flags, page->flags | 1U << PG_swapbacked |
+					1U << PG_uptodate |
+					1U << PG_anon_exclusive);
 	page_set_mapping(page, (uintptr_t)vma->anon_vma | PAGE_MAPPING_ANON,
 			 linear_page_index(vma, addr));
 	mod_node_stat(NST_nr_anon_pages, 1);

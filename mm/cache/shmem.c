@@ -24,7 +24,8 @@
 /* A new page for the cache; uptodate is what it holds. */
 static void make_shmem_page(struct page *page)
 {
-	page->flags |= 1U << PG_swapbacked | 1U << PG_uptodate;
+	WRITE_ONCE(page->flags,
+		   page->flags | 1U << PG_swapbacked | 1U << PG_uptodate);
 	page->_mapcount = -1;
 }
 
