@@ -74,11 +74,6 @@ void console_init_late(void)
 		me.log_to_serial = false;
 }
 
-void x86_log_to_serial(bool on)
-{
-	WRITE_ONCE(me.log_to_serial, on);
-}
-
 bool x86_serial_present(void)
 {
 	return me.has_serial;
@@ -117,7 +112,7 @@ void x86_serial_write(const char *text, size_t len)
 	}
 }
 
-void x86_debugcon_write(const char *text, size_t len)
+static void debugcon_write(const char *text, size_t len)
 {
 	if (!me.has_debugcon)
 		return;
@@ -145,8 +140,8 @@ static void serial_log(const char *text, size_t len)
 
 void console_log(const char *text, size_t len)
 {
-	x86_debugcon_write(text, len);
-	if (READ_ONCE(me.log_to_serial) || me.emergency)
+	debugcon_write(text, len);
+	if (me.log_to_serial || me.emergency)
 		serial_log(text, len);
 }
 

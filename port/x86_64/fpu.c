@@ -222,11 +222,6 @@ void arch_thread_free_fpu(struct arch_thread *thread)
 	thread->fpu_cpu = 0;
 }
 
-size_t x86_fpu_size(void)
-{
-	return me.size;
-}
-
 size_t x86_fpu_frame_size(void)
 {
 	return me.has_xsave ? me.size + sizeof(u32) : me.size;

@@ -72,9 +72,6 @@ u64 x86_start_realtime_ns(void); /* Unix time at x86_time_ns() == 0 */
  * this processor's earlier deadline.  Interrupts off.
  */
 void x86_timer_program(u64 deadline_ns);
-/* Stop and restart this processor's HZ ticks (idle); interrupts off. */
-void x86_tick_stop(void);
-void x86_tick_start(void);
 u64 x86_tsc_khz(void);
 
 /* ---- the way out ---- */
@@ -88,21 +85,18 @@ void x86_reboot(void) __noreturn;
 /* For ever, on all processors, interrupts off (LINUX_REBOOT_CMD_HALT). */
 void x86_halt(void) __noreturn;
 
-/* ---- consoles ---- */
+/*
+ * ---- consoles ----
+ *
+ * The log goes to QEMU's debug port (0xe9), and to the serial port if
+ * console=ttyS0 is on the command line and quiet is not.
+ */
 
 /* Write to the first serial port; any context; waits for the line. */
 void x86_serial_write(const char *text, size_t len);
 bool x86_serial_present(void);
 /* Call rx for each byte that arrives, in interrupt context. */
 int x86_serial_set_rx(void (*rx)(u8 byte));
-/* The log's own device (port 0xe9). */
-void x86_debugcon_write(const char *text, size_t len);
-/*
- * Where the log goes besides debugcon: to the serial port if console=ttyS0 is
- * on the command line and quiet is not.  false while the program owns it.
- */
-void x86_log_to_serial(bool on);
-
 /* ---- command line ---- */
 
 /*

@@ -35,7 +35,7 @@ struct arch_thread {
 	unsigned long sp; /* kernel stack pointer while not running */
 	unsigned long stack_top;
 	unsigned long fs_base, gs_base; /* of user mode */
-	void *fpu; /* x86_fpu_size() bytes; NULL: kernel only */
+	void *fpu; /* saved registers; NULL: never in user mode */
 	u32 fpu_cpu; /* processor + 1 whose registers last
 					   held fpu's contents; 0: none */
 };
@@ -104,7 +104,6 @@ void arch_thread_free_fpu(struct arch_thread *thread);
  * aligned and x86_fpu_frame_size() bytes long.  0 or -EFAULT; -EINVAL if
  * what the program left there is not loadable: the registers are then reset.
  */
-size_t x86_fpu_size(void);
 size_t x86_fpu_frame_size(void);
 int __must_check x86_fpu_save_user(void *ubuf);
 int __must_check x86_fpu_restore_user(const void *ubuf);

@@ -400,24 +400,6 @@ void x86_timer_program(u64 deadline_ns)
 		arm(p);
 }
 
-void x86_tick_stop(void)
-{
-	struct x86_processor *p = this_processor();
-
-	p->next_tick_ns = UINT64_MAX;
-	arm(p);
-}
-
-void x86_tick_start(void)
-{
-	struct x86_processor *p = this_processor();
-
-	if (p->next_tick_ns != UINT64_MAX)
-		return;
-	p->next_tick_ns = x86_time_ns() + TICK_NS;
-	arm(p);
-}
-
 void x86_wait_for_interrupt(void)
 {
 	/* STI takes effect after HLT: no interrupt is lost between them. */
