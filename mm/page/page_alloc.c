@@ -177,8 +177,12 @@ static bool may_kill(gfp_t gfp, unsigned int order)
 	       !(gfp & (__GFP_THISNODE | __GFP_RETRY_MAYFAIL | __GFP_NORETRY));
 }
 
-/* One round: make memory by any means.  Worth another look? */
-static bool make_memory(gfp_t gfp, unsigned int order, unsigned int round)
+/*
+ * One round: make memory by any means.  Worth another look?  *reported: the
+ * out-of-memory rule was asked, which tells about it itself.
+ */
+static bool make_memory(gfp_t gfp, unsigned int order, unsigned int round,
+			bool *reported)
 {
 	const struct reclaim_ops *ops = reclaim();
 	bool progress = false;
@@ -195,14 +199,16 @@ static bool make_memory(gfp_t gfp, unsigned int order, unsigned int round)
 		return true;
 	if (round < (ops->direct_reclaim ? MAX_RECLAIM_RETRIES : 1))
 		return true;
-	if (ops->out_of_memory && may_kill(gfp, order))
-		return ops->out_of_memory(gfp, order);
-	return false;
+	if (!ops->out_of_memory || !may_kill(gfp, order))
+		return false;
+	*reported = true;
+	return ops->out_of_memory(gfp, order);
 }
 
 static struct page *alloc_hard(gfp_t gfp, unsigned int order, int nid)
 {
 	unsigned int alloc_flags = gfp_to_alloc_flags(gfp), round = 0;
+	bool reported = false;
 	struct page *page;
 
 	WARN_ON_ONCE(gfp & __GFP_NOFAIL && !gfpflags_allow_blocking(gfp));
@@ -211,7 +217,7 @@ static struct page *alloc_hard(gfp_t gfp, unsigned int order, int nid)
 		page = get_page_from_freelist(gfp, order, nid, alloc_flags);
 		if (page || !gfpflags_allow_blocking(gfp))
 			break;
-		if (make_memory(gfp, order, round))
+		if (make_memory(gfp, order, round, &reported))
 			continue;
 		if (!(gfp & __GFP_NOFAIL)) {
 			page = get_page_from_freelist(gfp, order, nid,
@@ -220,7 +226,7 @@ static struct page *alloc_hard(gfp_t gfp, unsigned int order, int nid)
 		}
 		port->yield();
 	}
-	if (!page && !(gfp & __GFP_NOWARN))
+	if (!page && !reported && !(gfp & __GFP_NOWARN))
 		warn_alloc(gfp, order);
 	return page;
 }
