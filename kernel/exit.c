@@ -174,6 +174,7 @@ static void reparent_children(struct signal_struct *sig, struct list_head *dead)
 		bool reap;
 
 		child->parent = heir;
+		WRITE_ONCE(child->ppid, heir ? heir->tgid : 0);
 		if (leader->pdeath_signal)
 			send_sig_locked(leader->pdeath_signal, leader);
 		if (heir) {

@@ -23,6 +23,11 @@ static void set_child_tid(struct task_struct *t)
 		barrier();
 }
 
+static bool syscall_cut_short(const struct pt_regs *regs)
+{
+	return (long)regs->orig_ax >= 0 && is_restart_code((long)regs->ax);
+}
+
 void kernel_exit_work(struct pt_regs *regs)
 {
 	struct task_struct *t = current;
@@ -36,7 +41,8 @@ void kernel_exit_work(struct pt_regs *regs)
 			schedule();
 		check_cpu_timers();
 		rseq_handle(regs);
-		if (t->sigpending_hint || t->restore_sigmask)
+		if (t->sigpending_hint || t->restore_sigmask ||
+		    syscall_cut_short(regs))
 			do_signals(regs);
 		local_irq_disable();
 		if (!READ_ONCE(t->need_resched) && !t->sigpending_hint)

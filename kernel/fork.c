@@ -9,7 +9,8 @@
  *    process tree and cannot fail but for a pending signal.
  * 2. Kernel stacks lie in vmalloc space, so that the hole before each catches
  *    an overflow.  A stack given back is kept by its CPU for the next fork:
- *    the common fork maps nothing.
+ *    the common fork maps nothing.  What a CPU has too many of goes to the
+ *    others, or back to vmalloc when somebody waits for a child.
  * 3. Locking.  tasklist_lock for the last step; the stacks of a CPU are
  *    touched by itself with interrupts off.
  * 4. Failure.  -ENOMEM, -EAGAIN (no number, RLIMIT_NPROC), -ERESTARTNOINTR
@@ -33,8 +34,9 @@
 #include "port/x86_64/machine.h"
 #include "port/x86_64/upcalls.h"
 
-#define STACK_PAGES (KERNEL_STACK_SIZE >> PAGE_SHIFT)
-#define STACKS_KEPT 8 /* per CPU: a pipeline's worth */
+#define STACK_PAGES	  (KERNEL_STACK_SIZE >> PAGE_SHIFT)
+#define STACKS_KEPT	  2 /* per CPU: a fork's and its parent's next */
+#define SPARE_STACKS_KEPT 4
 
 /* Flags that name what does not exist here: Linux without them says EINVAL. */
 #define CLONE_UNSUPPORTED                                             \
@@ -60,6 +62,12 @@ struct stack_cache {
 
 static DEFINE_PER_CPU(struct stack_cache, stack_caches);
 
+/* What a CPU has too many of: for the others, or to be freed. */
+static struct {
+	spinlock_t lock;
+	struct stack_cache list;
+} spare_stacks = {.lock = SPINLOCK_INIT(LOCK_RANK_WAITQ)};
+
 static struct {
 	struct kmem_cache *task, *signal;
 	struct task_struct idle0; /* the boot CPU's */
@@ -68,25 +76,56 @@ static struct {
 
 /* ---- stacks ---- */
 
-static void *stack_alloc(void)
+static void push_stack(struct stack_cache *c, void *stack)
 {
-	unsigned long flags = local_irq_save();
-	struct stack_cache *c = this_cpu_ptr(&stack_caches);
-	struct free_stack *s = c->first, *excess = NULL;
-	void *stack = s;
+	struct free_stack *s = stack;
+
+	s->next = c->first;
+	c->first = s;
+	c->nr++;
+}
+
+static void *pop_stack(struct stack_cache *c)
+{
+	struct free_stack *s = c->first;
 
 	if (s) {
 		c->first = s->next;
 		c->nr--;
 	}
-	if (unlikely(c->nr > STACKS_KEPT)) {
-		excess = c->first;
-		c->first = excess->next;
-		c->nr--;
-	}
+	return s;
+}
+
+static void *pop_spare_stack(unsigned int keep)
+{
+	void *stack = NULL;
+	unsigned long flags;
+
+	if (READ_ONCE(spare_stacks.list.nr) <= keep)
+		return NULL;
+	spin_lock_irqsave(&spare_stacks.lock, flags);
+	if (spare_stacks.list.nr > keep)
+		stack = pop_stack(&spare_stacks.list);
+	spin_unlock_irqrestore(&spare_stacks.lock, flags);
+	return stack;
+}
+
+void trim_stacks(void)
+{
+	void *stack;
+
+	while (unlikely((stack = pop_spare_stack(SPARE_STACKS_KEPT))))
+		vfree(stack);
+}
+
+static void *stack_alloc(void)
+{
+	unsigned long flags = local_irq_save();
+	void *stack = pop_stack(this_cpu_ptr(&stack_caches));
+
 	local_irq_restore(flags);
-	if (unlikely(excess != NULL))
-		vfree(excess);
+	if (!stack)
+		stack = pop_spare_stack(0);
 	if (!stack)
 		stack = vmalloc(KERNEL_STACK_SIZE);
 	if (stack)
@@ -94,16 +133,20 @@ static void *stack_alloc(void)
 	return stack;
 }
 
+/* Any context but interrupts that could take the lock: schedule()'s end. */
 static void stack_free(void *stack)
 {
 	unsigned long flags = local_irq_save();
 	struct stack_cache *c = this_cpu_ptr(&stack_caches);
-	struct free_stack *s = stack;
 
-	s->next = c->first;
-	c->first = s;
-	c->nr++;
 	mod_node_stat(NST_nr_kernel_stack, -(long)STACK_PAGES);
+	if (c->nr < STACKS_KEPT) {
+		push_stack(c, stack);
+	} else {
+		spin_lock(&spare_stacks.lock);
+		push_stack(&spare_stacks.list, stack);
+		spin_unlock(&spare_stacks.lock);
+	}
 	local_irq_restore(flags);
 }
 
@@ -115,19 +158,18 @@ void release_thread_stack(struct task_struct *t)
 
 void drain_stack_cache(void)
 {
-	for (;;) {
-		unsigned long flags = local_irq_save();
-		struct stack_cache *c = this_cpu_ptr(&stack_caches);
-		struct free_stack *s = c->first;
+	unsigned long flags;
+	void *stack;
 
-		if (s) {
-			c->first = s->next;
-			c->nr--;
-		}
+	for (;;) {
+		flags = local_irq_save();
+		stack = pop_stack(this_cpu_ptr(&stack_caches));
 		local_irq_restore(flags);
-		if (!s)
+		if (!stack)
+			stack = pop_spare_stack(0);
+		if (!stack)
 			return;
-		vfree(s);
+		vfree(stack);
 	}
 }
 
@@ -358,6 +400,7 @@ static void inherit_process(struct task_struct *p, struct signal_struct *parent)
 		sig->tty = old->tty;
 	}
 	sig->parent = parent;
+	sig->ppid = parent ? parent->tgid : 0;
 	if (parent)
 		list_add_tail(&sig->sibling, &parent->children);
 }
@@ -697,6 +740,7 @@ struct task_struct *kthread_run_as(int (*fn)(void *arg), void *arg,
 	}
 	t->pid = t->tgid = t->signal->tgid = err;
 	t->signal->parent = parent;
+	t->signal->ppid = parent ? parent->tgid : 0;
 	if (parent)
 		list_add_tail(&t->signal->sibling, &parent->children);
 	list_add_tail(&t->thread_node, &t->signal->threads);

@@ -174,12 +174,7 @@ struct task_struct *next_thread_of(struct task_struct *t, int tid)
 
 int task_ppid(struct task_struct *t)
 {
-	int ppid;
-
-	spin_lock(&tasklist_lock);
-	ppid = t->signal->parent ? t->signal->parent->tgid : 0;
-	spin_unlock(&tasklist_lock);
-	return ppid;
+	return READ_ONCE(t->signal->ppid);
 }
 
 struct mm_struct *get_task_mm(struct task_struct *t)

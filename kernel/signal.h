@@ -92,6 +92,12 @@ bool sig_default_ignores(int sig);
 int set_user_sigmask(const void *umask, size_t sigsetsize);
 void restore_saved_sigmask(void);
 
+/* ERESTARTSYS ... ERESTART_RESTARTBLOCK: not for programs' eyes. */
+static inline bool is_restart_code(long ret)
+{
+	return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
+}
+
 /* On the way to user mode; interrupts on. */
 void do_signals(struct pt_regs *regs);
 /* A thread ends: what was sent to the process goes to another thread. */

@@ -29,11 +29,7 @@ SYSCALL_DEFINE0(gettid)
 
 SYSCALL_DEFINE0(getppid)
 {
-	const struct signal_struct *parent = READ_ONCE(current->signal->parent);
-
-	/* A parent's signal_struct outlives its children's change of it only
-	 * under the lock; the common case is read under it, too. */
-	return parent ? task_ppid(current) : 0;
+	return task_ppid(current);
 }
 
 /* A process by pid, 0: the caller's; tasklist_lock held. */

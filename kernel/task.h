@@ -82,6 +82,7 @@ struct signal_struct { /* one per process */
 	struct list_head threads; /* task->thread_node */
 	struct task_struct *leader;
 	int tgid;
+	int ppid; /* parent's tgid or 0 */
 
 	struct signal_struct *parent; /* NULL: pid 0's children */
 	struct list_head children, sibling;
@@ -244,7 +245,7 @@ extern struct list_head all_tasks;
 unsigned int nr_threads_total(void);
 extern unsigned long total_forks; /* since boot: /proc/stat processes */
 
-#define PID_MAX 32768	/* one above the highest number given */
+#define PID_MAX 32768 /* one above the highest number given */
 int last_pid(void); /* the number given last */
 int alloc_pid(void); /* tasklist_lock held; or -EAGAIN */
 void attach_pid(struct task_struct *t); /* tasklist_lock held */
@@ -283,6 +284,8 @@ void __noreturn do_exit(int code); /* wait(2) status */
 void __noreturn do_group_exit(int code);
 /* The stack of a thread that no longer runs; interrupts off. */
 void release_thread_stack(struct task_struct *t);
+/* Give back what nobody will need soon; task context. */
+void trim_stacks(void);
 /* All cached stacks of this CPU back to vmalloc; task context. */
 void drain_stack_cache(void);
 /* The parent of a vfork may go on; clear_child_tid, robust list. */

@@ -256,8 +256,10 @@ static int do_wait(struct wait_request *w)
 	}
 	set_current_state(TASK_RUNNING);
 	remove_wait_queue(&sig->wait_chldexit, &we);
-	if (w->reaped)
+	if (w->reaped) {
 		put_task_struct(w->reaped);
+		trim_stacks();
+	}
 	return ret < 0 ? ret : 0;
 }
 
