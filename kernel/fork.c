@@ -35,8 +35,8 @@
 #include "port/x86_64/upcalls.h"
 
 #define STACK_PAGES	  (KERNEL_STACK_SIZE >> PAGE_SHIFT)
-#define STACKS_KEPT	  2 /* per CPU: a fork's and its parent's next */
-#define SPARE_STACKS_KEPT 4
+#define STACKS_KEPT	  1 /* per CPU: of the last thread that ended there */
+#define SPARE_STACKS_KEPT 1
 
 /* Flags that name what does not exist here: Linux without them says EINVAL. */
 #define CLONE_UNSUPPORTED                                             \
