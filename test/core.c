@@ -52,7 +52,7 @@ u64 test_failure_done(void)
 	bool injected = failure_was_injected();
 
 	failure_arm(0);
-	test.injected += injected;
+	__atomic_fetch_add(&test.injected, injected, __ATOMIC_RELAXED);
 	return injected;
 }
 

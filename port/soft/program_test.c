@@ -39,6 +39,7 @@ struct slice {
 
 static struct slice slices[NR_SLICES];
 static unsigned int nr_steps;
+static bool with_failures;
 
 static unsigned long addr_of(const struct slice *s, unsigned int page)
 {
@@ -71,6 +72,34 @@ static u8 draw_prot(void)
 	return prots[test_random_below(ARRAY_SIZE(prots))];
 }
 
+/* ---- failures ---- */
+
+/* Make one of the next allocations fail, mostly one that the step makes. */
+static void arm(void)
+{
+	if (with_failures)
+		failure_arm(1 + test_random_below(6));
+}
+
+/* Was it that?  Then nothing has changed; all else must succeed. */
+static bool no_memory(long err)
+{
+	if (err != -ENOMEM)
+		return false;
+	CHECK(failure_was_injected());
+	return true;
+}
+
+/* An access that is killed for want of memory is made again, with memory. */
+static bool killed(int sig)
+{
+	if (sig != SIGKILL)
+		return false;
+	CHECK(failure_was_injected());
+	failure_arm(0);
+	return true;
+}
+
 /* ---- one change, made in mm and in the model ---- */
 
 static void do_mmap(struct mm_struct *mm, struct slice *s)
@@ -78,8 +107,12 @@ static void do_mmap(struct mm_struct *mm, struct slice *s)
 	struct span sp = draw_span(SLICE_PAGES);
 	unsigned long at = addr_of(s, sp.first);
 	u8 prot = draw_prot();
+	unsigned long got;
 
-	CHECK_EQ(vm_mmap(mm, NULL, at, sp.nr * PAGE_SIZE, prot, FIXED, 0), at);
+	got = vm_mmap(mm, NULL, at, sp.nr * PAGE_SIZE, prot, FIXED, 0);
+	if (no_memory((long)got))
+		return;
+	CHECK_EQ(got, at);
 	memset(s->prot + sp.first, prot, sp.nr);
 	memset(s->value + sp.first, 0, sp.nr);
 }
@@ -87,8 +120,12 @@ static void do_mmap(struct mm_struct *mm, struct slice *s)
 static void do_munmap(struct mm_struct *mm, struct slice *s)
 {
 	struct span sp = draw_span(4);
+	int err;
 
-	CHECK_EQ(vm_munmap(mm, addr_of(s, sp.first), sp.nr * PAGE_SIZE), 0);
+	err = vm_munmap(mm, addr_of(s, sp.first), sp.nr * PAGE_SIZE);
+	if (no_memory(err))
+		return;
+	CHECK_EQ(err, 0);
 	memset(s->prot + sp.first, UNMAPPED, sp.nr);
 }
 
@@ -104,11 +141,14 @@ static void do_mprotect(struct mm_struct *mm, struct slice *s)
 {
 	struct span sp = draw_span(6);
 	u8 prot = draw_prot();
+	int err;
 
 	if (!all_mapped(s, sp))
 		return;
-	CHECK_EQ(vm_mprotect(mm, addr_of(s, sp.first), sp.nr * PAGE_SIZE, prot),
-		 0);
+	err = vm_mprotect(mm, addr_of(s, sp.first), sp.nr * PAGE_SIZE, prot);
+	if (no_memory(err))
+		return;
+	CHECK_EQ(err, 0);
 	memset(s->prot + sp.first, prot, sp.nr);
 }
 
@@ -128,12 +168,15 @@ static void do_mremap(struct mm_struct *mm, struct slice *s)
 {
 	unsigned int from = (unsigned int)test_random_below(SLICE_PAGES);
 	unsigned int to = (unsigned int)test_random_below(SLICE_PAGES);
+	unsigned long got;
 
 	if (from == to || s->prot[from] == UNMAPPED)
 		return;
-	CHECK_EQ(vm_mremap(mm, addr_of(s, from), PAGE_SIZE, PAGE_SIZE,
-			   MREMAP_MAYMOVE | MREMAP_FIXED, addr_of(s, to)),
-		 addr_of(s, to));
+	got = vm_mremap(mm, addr_of(s, from), PAGE_SIZE, PAGE_SIZE,
+			MREMAP_MAYMOVE | MREMAP_FIXED, addr_of(s, to));
+	if (no_memory((long)got))
+		return;
+	CHECK_EQ(got, addr_of(s, to));
 	s->prot[to] = s->prot[from];
 	s->value[to] = s->value[from];
 	s->prot[from] = UNMAPPED;
@@ -149,8 +192,11 @@ static void check_page(struct mm_struct *mm, const struct slice *s,
 	u8 buf[8];
 	int sig;
 
-	sig = soft_load(mm, addr_of(s, page) + 8 * test_random_below(512), buf,
-			sizeof(buf), &trap);
+	do
+		sig = soft_load(mm,
+				addr_of(s, page) + 8 * test_random_below(512),
+				buf, sizeof(buf), &trap);
+	while (killed(sig));
 	if (!readable) {
 		CHECK_EQ(sig, SIGSEGV);
 		CHECK_EQ(trap.code,
@@ -169,7 +215,9 @@ static void fill_page(struct mm_struct *mm, struct slice *s, unsigned int page)
 	int sig;
 
 	memset(buf, value, sizeof(buf));
-	sig = soft_store(mm, addr_of(s, page), buf, sizeof(buf), NULL);
+	do
+		sig = soft_store(mm, addr_of(s, page), buf, sizeof(buf), NULL);
+	while (killed(sig));
 	CHECK_EQ(sig, writable ? 0 : SIGSEGV);
 	if (writable)
 		s->value[page] = value;
@@ -204,7 +252,10 @@ static void do_fork(struct mm_struct *mm, struct slice *s)
 {
 	struct mm_struct *child = dup_mm(mm);
 
-	CHECK(!IS_ERR(child));
+	if (IS_ERR(child)) {
+		CHECK(no_memory(PTR_ERR(child)));
+		return;
+	}
 	if (test_random_below(2)) {
 		use_child(child, s);
 	} else {
@@ -251,8 +302,11 @@ static void run_thread(void *arg, unsigned int k)
 {
 	struct mm_struct *mm = arg;
 
-	for (unsigned int i = 0; i < nr_steps; i++)
+	for (unsigned int i = 0; i < nr_steps; i++) {
+		arm();
 		one_step(mm, &slices[k]);
+		test_failure_done();
+	}
 	for (unsigned int i = 0; i < SLICE_PAGES; i++)
 		check_page(mm, &slices[k], i);
 }
@@ -294,6 +348,19 @@ static const struct soft_layout seeded = {
 
 TEST_MACHINE(program_of_four_threads_by_seed, &seeded)
 {
+	run_program(NR_SLICES, 200);
+}
+
+TEST_SOFT(program_goes_on_when_memory_is_refused)
+{
+	with_failures = true;
+	run_program(1, 4000);
+	run_program(NR_SLICES, 700);
+}
+
+TEST_MACHINE(program_goes_on_when_memory_is_refused_by_seed, &seeded)
+{
+	with_failures = true;
 	run_program(NR_SLICES, 200);
 }
 
