@@ -21,6 +21,9 @@
  *	unsigned long arch_percpu_offset_of(unsigned int cpu)
  *	void arch_set_percpu_offset(unsigned int cpu, unsigned long offset)
  *					by mm_init, once for each CPU above 0
+ *	unsigned long arch_task_slot(void)	processor number + 1; 0 in an
+ *					interrupt handler: indexes what
+ *					handlers must leave alone
  *	void preempt_disable(void), preempt_enable(void)
  *	unsigned long local_irq_save(void), void local_irq_restore(unsigned long)
  *	bool irqs_disabled(void), in_interrupt(void)

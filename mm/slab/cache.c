@@ -45,17 +45,17 @@
 
 struct slab_state slab_state;
 
-/* The cache of caches, with room for cpu[] of the largest machine. */
+/* The cache of caches, with room for slot[] of the largest machine. */
 static union {
 	struct kmem_cache cache;
 	char room[sizeof(struct kmem_cache) +
-		  NR_CPUS * sizeof(struct kmem_cache_cpu *)];
+		  (NR_CPUS + 1) * sizeof(struct kmem_cache_cpu *)];
 } boot_cache, boot_magazine_cache;
 static struct kmem_cache_node boot_nodes[2][MAX_NUMNODES];
 
-static size_t cpu_array_bytes(void)
+static size_t slot_array_bytes(void)
 {
-	return nr_cpu_ids * sizeof(struct kmem_cache_cpu *);
+	return (nr_cpu_ids + 1) * sizeof(struct kmem_cache_cpu *);
 }
 
 /* ---- sizes ---- */
@@ -153,8 +153,9 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 	s->reciprocal = ((1UL << 44) + s->size - 1) / s->size;
 	s->capacity = magazine_capacity(s);
 	s->max_empty = (u8)max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
-		s->cpu[cpu] = &no_magazine;
+	s->slot[0] = &no_magazine;
+	for_each_slot(i)
+		s->slot[i] = &no_magazine;
 	for_each_node_of(s, n) {
 		*n = (struct kmem_cache_node){0};
 		spin_lock_init(&n->list_lock, LOCK_RANK_SLAB_NODE);
@@ -228,8 +229,8 @@ static struct kmem_cache *try_create(const char *name, unsigned int size,
 	s = kmem_cache_alloc(slab_state.cache_cache, GFP_KERNEL);
 	if (!s)
 		return NULL;
-	s->nodes =
-		(struct kmem_cache_node *)((char *)s->cpu + cpu_array_bytes());
+	s->nodes = (struct kmem_cache_node *)((char *)s->slot +
+					      slot_array_bytes());
 	slab_cache_setup(s, name, size, align, flags, ctor);
 	if (s->min_order > MAX_ORDER) { /* with what debugging adds */
 		kmem_cache_free(slab_state.cache_cache, s);
@@ -254,8 +255,8 @@ static unsigned long drain_all_cpus(struct kmem_cache *s)
 {
 	unsigned long nr = 0;
 
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
-		nr += slab_drain_magazine(s, cpu);
+	for_each_slot(i)
+		nr += slab_drain_magazine(s, i);
 	return nr;
 }
 
@@ -290,15 +291,15 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	spin_lock(&slab_state.lock);
 	list_del(&s->list);
 	spin_unlock(&slab_state.lock);
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)
-		if (s->cpu[cpu] != &no_magazine)
-			kmem_cache_free(slab_state.magazine_cache, s->cpu[cpu]);
+	for_each_slot(i)
+		if (s->slot[i] != &no_magazine)
+			kmem_cache_free(slab_state.magazine_cache, s->slot[i]);
 	kmem_cache_free(slab_state.cache_cache, s);
 }
 
 int kmem_cache_shrink(struct kmem_cache *s)
 {
-	slab_drain_magazine(s, smp_processor_id());
+	slab_drain_magazine(s, smp_processor_id() + 1);
 	slab_release_empty(s, 0);
 	return 0; /* what others empty from now on is their next burst */
 }
@@ -324,7 +325,7 @@ static unsigned long shrink_all(void (*drain)(struct kmem_cache *s))
 
 static void drain_local(struct kmem_cache *s)
 {
-	slab_drain_magazine(s, smp_processor_id());
+	slab_drain_magazine(s, smp_processor_id() + 1);
 }
 
 unsigned long kmem_cache_shrink_all(void)
@@ -336,11 +337,11 @@ unsigned long kmem_cache_shrink_all(void)
 static void drain_everywhere(struct kmem_cache *s)
 {
 	drain_all_cpus(s);
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		void *c = s->cpu[cpu];
+	for_each_slot(i) {
+		void *c = s->slot[i];
 
 		if (c != &no_magazine) {
-			s->cpu[cpu] = &no_magazine;
+			s->slot[i] = &no_magazine;
 			kmem_cache_free(slab_state.magazine_cache, c);
 		}
 	}
@@ -385,7 +386,7 @@ void kmem_cache_init(void)
 
 	s->nodes = boot_nodes[0];
 	slab_cache_setup(s, "kmem_cache",
-			 sizeof(*s) + (unsigned int)cpu_array_bytes() +
+			 sizeof(*s) + (unsigned int)slot_array_bytes() +
 				 (unsigned int)nr_node_ids *
 					 sizeof(struct kmem_cache_node),
 			 CACHE_LINE, SLAB_NO_MERGE, NULL);

@@ -8,15 +8,15 @@
  *    or node the object is from; only every MAGAZINE_MAX / 2 calls is a list
  *    lock taken, to fill or to flush half a magazine in one go.
  *
- *       caller <-> cpu[k].objs[] <-> partial, empty slabs <-> page allocator
+ *       caller <-> slot[k].objs[] <-> partial, empty slabs <-> page allocator
  *               no lock      half at a time, list_lock
  *
  * 2. Who may touch a magazine.  Its processor, in task context.  The kernel
  *    does not preempt itself in kernel mode and interrupt handlers go to the
  *    slabs directly, so the fast paths need neither locked instructions nor
- *    interrupts off.  A magazine is made when a processor first frees or
- *    allocates in the cache; before that cpu[k] is no_magazine, which is both
- *    empty and full and so needs no test of its own.
+ *    interrupts off.  no_magazine, which is both empty and full and so needs
+ *    no test of its own, stands in slot[0], where arch_task_slot() leads a
+ *    handler, and in slot[k] until processor k - 1 first uses the cache.
  * 3. Debugging caches, and objects too large to hoard, keep no_magazine for
  *    ever: all their calls come through the slow paths, which check, and the
  *    fast paths know nothing of them.
@@ -71,7 +71,7 @@ static void *zeroed(const struct kmem_cache *s, void *obj)
 /* This processor's magazine, made if need be; no_magazine if it has none. */
 static struct kmem_cache_cpu *get_magazine(struct kmem_cache *s)
 {
-	struct kmem_cache_cpu **slot = &s->cpu[smp_processor_id()];
+	struct kmem_cache_cpu **slot = &s->slot[arch_task_slot()];
 	struct kmem_cache_cpu *c = *slot;
 
 	if (likely(c != &no_magazine) || !s->capacity)
@@ -133,8 +133,8 @@ struct kmem_cache *slab_cache_of(const void *obj)
 /* In some processor's magazine?  Exact for this one, a look for others. */
 static bool in_magazine(struct kmem_cache *s, const void *obj)
 {
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
+	for_each_slot(slot) {
+		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[slot]);
 		unsigned int avail = READ_ONCE(c->avail);
 
 		for (unsigned int i = 0; i < avail; i++)
@@ -207,9 +207,9 @@ static noinline void free_slow(struct kmem_cache *s, void *obj,
 }
 
 /* Everything the processor keeps goes back; it must be this one, or idle. */
-unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu)
+unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int slot)
 {
-	struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
+	struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[slot]);
 	unsigned int nr = c->avail;
 
 	if (nr) {
@@ -223,14 +223,13 @@ unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu)
 
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
-	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
+	struct kmem_cache_cpu *c = s->slot[arch_task_slot()];
 	unsigned long last;
 	void *obj;
 
 	if (should_fail() && !(gfp & __GFP_NOFAIL))
 		return NULL;
-	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last) ||
-		     in_interrupt()))
+	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last)))
 		return alloc_slow(s, gfp, NUMA_NO_NODE, CALLER);
 	obj = c->objs[last];
 	WRITE_ONCE(c->avail, last);
@@ -250,13 +249,13 @@ static __always_inline bool debug_is_object(const struct kmem_cache *s,
 
 static __always_inline void free_fast(struct kmem_cache *s, void *obj)
 {
-	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
+	struct kmem_cache_cpu *c = s->slot[arch_task_slot()];
 	unsigned long avail = READ_ONCE(c->avail);
 	unsigned long key = slab_key(s, obj);
 	unsigned long *word = slab_word(s, obj);
 
 	if (unlikely((*word ^ key) < SLAB_KEY_SLACK || avail >= c->capacity ||
-		     in_interrupt() || !debug_is_object(s, obj))) {
+		     !debug_is_object(s, obj))) {
 		free_slow(s, obj, CALLER);
 		return;
 	}

@@ -51,7 +51,7 @@ struct kmem_cache_node {
 };
 
 struct kmem_cache {
-	/* The fast paths read these and cpu[]. */
+	/* The fast paths read these and slot[]. */
 	unsigned long cookie; /* key of an object: cookie ^ its address */
 	u32 word_offset; /* of the word that marks a free object */
 	u32 object_size; /* bytes the caller may use */
@@ -74,7 +74,11 @@ struct kmem_cache {
 	struct list_head list;
 	struct kmem_cache_node *nodes;
 	char name[SLAB_NAME_SIZE];
-	struct kmem_cache_cpu *cpu[]; /* per possible processor */
+	/*
+	 * By arch_task_slot(): [0] is always no_magazine, so that interrupt
+	 * handlers find nothing to use; then each possible processor's.
+	 */
+	struct kmem_cache_cpu *slot[];
 };
 
 enum track_item { TRACK_ALLOC, TRACK_FREE };
@@ -96,6 +100,9 @@ struct slab_state {
 };
 extern struct slab_state slab_state;
 extern struct kmem_cache_cpu no_magazine;
+
+/* Every processor's index in slot[]. */
+#define for_each_slot(i) for (unsigned int i = 1; (i) <= nr_cpu_ids; (i)++)
 
 #define for_each_node_of(s, n) \
 	for ((n) = (s)->nodes; (n) < (s)->nodes + nr_node_ids; (n)++)
@@ -195,7 +202,7 @@ bool slab_obj_is_free(struct kmem_cache *s, struct page *slab, const void *obj);
 /* slab.c: magazines */
 void *slab_alloc_direct(struct kmem_cache *s, gfp_t gfp, int nid,
 			const void *caller);
-unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int cpu);
+unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int slot);
 /* The cache an object belongs to; NULL: no slab object (not reported). */
 struct kmem_cache *slab_cache_of(const void *obj);
 

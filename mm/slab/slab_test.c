@@ -418,14 +418,16 @@ TEST(interrupt_handlers_do_without_the_magazine)
 {
 	struct kmem_cache *s = plain(64);
 	void *a = kmem_cache_alloc(s, GFP_KERNEL), *b;
-	struct kmem_cache_cpu *c = s->cpu[smp_processor_id()];
+	struct kmem_cache_cpu *c = s->slot[arch_task_slot()];
 	unsigned long avail = c->avail, flags = local_irq_save();
 
 	x86_cpus[smp_processor_id()]->irq_depth++;
+	x86_cpus[smp_processor_id()]->task_slot = 0;
 	b = kmem_cache_alloc(s, GFP_ATOMIC);
 	kmem_cache_free(s, a);
 	kmem_cache_free(s, b);
 	x86_cpus[smp_processor_id()]->irq_depth--;
+	x86_cpus[smp_processor_id()]->task_slot = smp_processor_id() + 1;
 	local_irq_restore(flags);
 	CHECK(b);
 	CHECK_EQ(c->avail, avail);

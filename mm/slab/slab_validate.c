@@ -89,8 +89,8 @@ void slab_cache_validate(struct kmem_cache *s)
 
 	for_each_node_of(s, n)
 		validate_node(s, n);
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
+	for_each_slot(i) {
+		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[i]);
 
 		BUG_ON(READ_ONCE(c->avail) > c->capacity);
 	}
@@ -113,8 +113,8 @@ unsigned long kmem_cache_in_use(struct kmem_cache *s)
 
 	for_each_node_of(s, n)
 		nr += (s64)READ_ONCE(n->nr_out);
-	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->cpu[cpu]);
+	for_each_slot(i) {
+		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[i]);
 
 		nr -= READ_ONCE(c->avail);
 	}

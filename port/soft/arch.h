@@ -55,6 +55,12 @@ static inline unsigned int smp_processor_id(void)
 	return soft_self.cpu;
 }
 
+/* No interrupts: always a task. */
+static inline unsigned long arch_task_slot(void)
+{
+	return soft_self.cpu + 1UL;
+}
+
 static inline unsigned long arch_percpu_offset_of(unsigned int cpu)
 {
 	return soft_arch.percpu_offset[cpu];

@@ -39,6 +39,7 @@ struct x86_cpu {
 	u32 preempt_count;
 	u32 irq_depth;
 	u32 work;
+	unsigned long task_slot;
 };
 
 /* The block of each possible processor; NULL before it is prepared. */
@@ -68,6 +69,11 @@ static inline phys_addr_t __pa(const void *va)
 static inline unsigned int smp_processor_id(void)
 {
 	return x86_gs_read(u32, XC_CPU);
+}
+
+static inline unsigned long arch_task_slot(void)
+{
+	return x86_gs_read(unsigned long, XC_TASK_SLOT);
 }
 
 static inline unsigned long arch_percpu_offset(void)

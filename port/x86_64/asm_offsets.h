@@ -18,6 +18,7 @@
 #define XC_PREEMPT_COUNT 44 /* u32 */
 #define XC_IRQ_DEPTH	 48 /* u32: > 0 in an interrupt handler */
 #define XC_WORK		 52 /* u32: look before going to user mode */
+#define XC_TASK_SLOT	 56 /* u64: 0 in an interrupt, else number + 1 */
 
 /* struct arch_thread */
 #define TH_SP 0

@@ -41,6 +41,7 @@ CHECK_OFFSET(struct x86_cpu, cpu, XC_CPU);
 CHECK_OFFSET(struct x86_cpu, preempt_count, XC_PREEMPT_COUNT);
 CHECK_OFFSET(struct x86_cpu, irq_depth, XC_IRQ_DEPTH);
 CHECK_OFFSET(struct x86_cpu, work, XC_WORK);
+CHECK_OFFSET(struct x86_cpu, task_slot, XC_TASK_SLOT);
 CHECK_OFFSET(struct arch_thread, sp, TH_SP);
 CHECK_OFFSET(struct pt_regs, r15, PT_R15);
 CHECK_OFFSET(struct pt_regs, bp, PT_BP);
@@ -106,6 +107,7 @@ void cpu_prepare(struct x86_processor *p, unsigned int cpu, u32 apic_id,
 
 	p->hot.self = &p->hot;
 	p->hot.cpu = cpu;
+	p->hot.task_slot = cpu + 1UL;
 	p->hot.percpu_offset = x86_percpu_offsets[cpu];
 	p->apic_id = apic_id;
 	p->next_tick_ns = UINT64_MAX;

@@ -190,6 +190,12 @@ static void device_interrupt(unsigned int vector)
 		handler(s->arg);
 }
 
+static void leave_interrupt(struct x86_cpu *cpu)
+{
+	if (--cpu->irq_depth == 0)
+		cpu->task_slot = cpu->cpu + 1UL;
+}
+
 /*
  * Every interrupt, with interrupts off.  A level input is acknowledged after
  * its handler has quieted the device; the order does not matter for others.
@@ -199,6 +205,7 @@ void x86_interrupt(struct pt_regs *regs, unsigned int vector)
 	struct x86_cpu *cpu = &this_processor()->hot;
 
 	cpu->irq_depth++;
+	cpu->task_slot = 0;
 	switch (vector) {
 	case VECTOR_TIMER:
 		count(X86_IRQ_TIMER);
@@ -217,9 +224,9 @@ void x86_interrupt(struct pt_regs *regs, unsigned int vector)
 		break;
 	default: /* spurious ones are not acknowledged */
 		count(X86_IRQ_SPURIOUS);
-		cpu->irq_depth--;
+		leave_interrupt(cpu);
 		return;
 	}
 	lapic_eoi();
-	cpu->irq_depth--;
+	leave_interrupt(cpu);
 }
