@@ -99,6 +99,20 @@ static void say_callers(unsigned long bp)
 	}
 }
 
+/*
+ * A function that calls none has no frame, so its caller is not in the chain;
+ * its return address is the last thing on the stack, or nothing is.
+ */
+static void say_leaf_caller(const struct pt_regs *regs)
+{
+	unsigned long offset;
+	u64 ret;
+
+	if (regs->sp >= PAGE_OFFSET && !(regs->sp & 7) &&
+	    !x86_probe_read(regs->sp, &ret) && x86_symbol(ret - 1, &offset))
+		say_address("? ", ret - 1);
+}
+
 static void say_registers(const struct pt_regs *r, unsigned long error_code)
 {
 	say("CPU %u  error %#lx  CR2 %016lx  CR3 %016lx\n", smp_processor_id(),
@@ -146,6 +160,7 @@ void oops(struct pt_regs *regs, const char *what, unsigned long error_code)
 	say_address("At ", regs->ip);
 	if (!user_mode(regs)) {
 		say("Callers:\n");
+		say_leaf_caller(regs);
 		say_callers(regs->bp);
 	}
 	say("Kernel panic: %s\n", what);

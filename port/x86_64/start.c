@@ -195,5 +195,6 @@ void x86_start(phys_addr_t start_info_pa)
 		.initrd_size = me.initrd_size,
 		.start_ns = 0,
 	};
+	crash_if_asked();
 	kernel_main(&me.info);
 }

@@ -348,6 +348,9 @@ void random_init(void);
 void smp_init(void);
 void x86_secondary_start(struct x86_processor *p) __noreturn;
 
+/* ---- crash.c: the self-test kernel's crash= ---- */
+void crash_if_asked(void);
+
 /* ---- port.c ---- */
 extern struct port_ops x86_port_ops;
 
