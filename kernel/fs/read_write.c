@@ -473,9 +473,12 @@ static mm_ssize_t do_sendfile(struct file *out, struct file *in, s64 *uoff,
 			      size_t n)
 {
 	u64 pos;
-	s64 off;
+	s64 off = (s64)in->f_pos;
 	mm_ssize_t ret;
 
+	/* A bad pointer is found before a bad file. */
+	if (uoff && get_user(off, uoff))
+		return -EFAULT;
 	if (!(in->f_mode & FMODE_READ) || !(out->f_mode & FMODE_WRITE))
 		return -EBADF;
 	/* Only what has contents at positions can be a source. */
@@ -483,15 +486,9 @@ static mm_ssize_t do_sendfile(struct file *out, struct file *in, s64 *uoff,
 		return uoff ? -ESPIPE : -EINVAL;
 	if (out->f_flags & O_APPEND)
 		return -EINVAL;
-	if (!uoff) {
-		pos = in->f_pos;
-	} else {
-		if (get_user(off, uoff))
-			return -EFAULT;
-		if (off < 0)
-			return -EINVAL;
-		pos = (u64)off;
-	}
+	if (off < 0)
+		return -EINVAL;
+	pos = (u64)off;
 	ret = copy_files(out, in, &pos, min(n, MAX_RW_COUNT));
 	if (!uoff)
 		in->f_pos = pos;
