@@ -137,6 +137,27 @@ static bool all_mapped(const struct slice *s, struct span sp)
 	return true;
 }
 
+/*
+ * A change of protection that ran out of memory has changed the areas in
+ * front of the one at hand, and no other: a prefix of the span.
+ */
+static void learn_protection(struct mm_struct *mm, struct slice *s,
+			     struct span sp, u8 prot)
+{
+	bool in_front = true;
+
+	mmap_read_lock(mm);
+	for (unsigned int i = sp.first; i < sp.first + sp.nr; i++) {
+		struct vm_area_struct *vma = find_vma(mm, addr_of(s, i));
+		u8 now = vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
+
+		in_front &= now == prot;
+		CHECK_EQ(now, in_front ? prot : s->prot[i]);
+		s->prot[i] = now;
+	}
+	mmap_read_unlock(mm);
+}
+
 static void do_mprotect(struct mm_struct *mm, struct slice *s)
 {
 	struct span sp = draw_span(6);
@@ -146,8 +167,10 @@ static void do_mprotect(struct mm_struct *mm, struct slice *s)
 	if (!all_mapped(s, sp))
 		return;
 	err = vm_mprotect(mm, addr_of(s, sp.first), sp.nr * PAGE_SIZE, prot);
-	if (no_memory(err))
+	if (no_memory(err)) {
+		learn_protection(mm, s, sp, prot);
 		return;
+	}
 	CHECK_EQ(err, 0);
 	memset(s->prot + sp.first, prot, sp.nr);
 }
