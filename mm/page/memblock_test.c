@@ -8,6 +8,9 @@
  */
 #include "mm/page/memblock.c"
 
+#include <quire/gfp.h>
+#include <quire/mm_types.h>
+
 #include "port/soft/soft.h"
 #include "test/test.h"
 
@@ -161,6 +164,118 @@ TEST(memblock_of_the_running_machine_is_in_order)
 	memblock_validate();
 	CHECK(memblock.retired);
 	CHECK(memblock_overlaps(&memblock.reserved, 0, PAGE_SIZE));
+}
+
+/* ---- allocating: a memblock of its own over one borrowed run ---- */
+
+#define LENT_ORDER 6U
+
+static struct {
+	struct memblock was;
+	struct page *pages;
+	phys_addr_t start, end;
+	struct mem_range memory[4], reserved[4];
+} lent;
+
+static void borrow_memory(void)
+{
+	lent.was = memblock;
+	lent.pages = alloc_pages(GFP_KERNEL, LENT_ORDER);
+	CHECK(lent.pages);
+	lent.start = __pa(page_address(lent.pages));
+	lent.end = lent.start + (PAGE_SIZE << LENT_ORDER);
+	memset(page_address(lent.pages), 0xa5, PAGE_SIZE << LENT_ORDER);
+	memblock = (struct memblock){
+		.memory = {"memory", lent.memory, 0, 4, false},
+		.reserved = {"reserved", lent.reserved, 0, 4, false},
+		.limit = ~(phys_addr_t)0,
+	};
+	memblock_add(lent.start, lent.end, 0);
+}
+
+static void return_memory(void)
+{
+	memblock_validate();
+	memblock = lent.was;
+	__free_pages(lent.pages, LENT_ORDER);
+}
+
+TEST(memblock_alloc_gives_cleared_memory_from_the_top)
+{
+	char *a, *b;
+	size_t i;
+
+	borrow_memory();
+	a = memblock_alloc(3 * PAGE_SIZE, PAGE_SIZE);
+	CHECK_EQ(__pa(a), lent.end - 3 * PAGE_SIZE);
+	for (i = 0; i < 3 * PAGE_SIZE; i++)
+		CHECK_EQ(a[i], 0);
+	b = memblock_alloc(PAGE_SIZE, 8 * PAGE_SIZE);
+	CHECK_EQ(__pa(b), lent.end - 8 * PAGE_SIZE);
+	CHECK(!memblock_is_free(__pa(b), __pa(b) + 1));
+	CHECK(memblock_is_free(__pa(b) + PAGE_SIZE, __pa(a)));
+	return_memory();
+}
+
+TEST(memblock_small_requests_share_a_frame)
+{
+	char *a, *b, *c;
+
+	borrow_memory();
+	a = memblock_alloc(100, 8);
+	b = memblock_alloc(64, 64);
+	c = memblock_alloc(PAGE_SIZE - 100, 8);
+	CHECK_EQ(__pa(a) >> PAGE_SHIFT, __pa(b) >> PAGE_SHIFT);
+	CHECK(b + 64 <= a && ((uintptr_t)b & 63) == 0);
+	CHECK(__pa(c) >> PAGE_SHIFT != __pa(a) >> PAGE_SHIFT);
+	return_memory();
+}
+
+TEST(memblock_says_when_there_is_no_room)
+{
+	borrow_memory();
+	CHECK(!memblock_try_alloc((PAGE_SIZE << LENT_ORDER) + 1, 8));
+	CHECK(memblock_try_alloc(PAGE_SIZE << LENT_ORDER, 8));
+	CHECK(!memblock_try_alloc(8, 8));
+	return_memory();
+}
+
+/* Every second frame reserved: the lists outgrow their arrays, twice. */
+TEST(memblock_lists_grow_in_memory_of_their_own)
+{
+	phys_addr_t pa;
+
+	borrow_memory();
+	for (pa = lent.start; pa < lent.end - 8 * PAGE_SIZE;
+	     pa += 2 * PAGE_SIZE) {
+		memblock_reserve(pa, pa + PAGE_SIZE);
+		memblock_validate();
+	}
+	CHECK(memblock.reserved.grown);
+	CHECK(memblock.reserved.nr >= 28);
+	for (pa = lent.start; pa < lent.end - 8 * PAGE_SIZE;
+	     pa += 2 * PAGE_SIZE) {
+		CHECK(!memblock_is_free(pa, pa + PAGE_SIZE));
+		CHECK(memblock_is_free(pa + PAGE_SIZE, pa + 2 * PAGE_SIZE));
+	}
+	return_memory();
+}
+
+TEST(memblock_walks_the_free_runs)
+{
+	unsigned long start, end = 0, first = 0;
+
+	borrow_memory();
+	first = lent.start >> PAGE_SHIFT;
+	memblock_reserve(lent.start, lent.start + PAGE_SIZE);
+	memblock_reserve(lent.start + 4 * PAGE_SIZE,
+			 lent.start + 6 * PAGE_SIZE);
+	CHECK(memblock_next_free(&start, &end));
+	CHECK(start == first + 1 && end == first + 4);
+	CHECK(memblock_next_free(&start, &end));
+	CHECK(start == first + 6 && end == first + (1UL << LENT_ORDER));
+	CHECK(!memblock_next_free(&start, &end));
+	return_memory();
 }
 
 /* ---- whole machines ---- */

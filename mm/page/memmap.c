@@ -249,16 +249,25 @@ void memmap_init(void)
 	}
 }
 
+/* RAM that was reserved when the buddy system started, and still is. */
+static bool is_reserved_ram(unsigned long pfn)
+{
+	phys_addr_t pa = (phys_addr_t)pfn << PAGE_SHIFT;
+
+	return pfn_valid(pfn) &&
+	       READ_ONCE(pageblock_flags[pfn >> PAGEBLOCK_ORDER]) &
+		       PAGEBLOCK_INIT &&
+	       PageReserved(pfn_to_page(pfn)) &&
+	       memblock_overlaps(&memblock.memory, pa, pa + PAGE_SIZE);
+}
+
 unsigned long free_reserved_range(phys_addr_t start, phys_addr_t end)
 {
 	unsigned long pfn = DIV_ROUND_UP(start, PAGE_SIZE), freed = 0;
 	unsigned long end_pfn = end >> PAGE_SHIFT;
 
 	for (; pfn < end_pfn; pfn++) {
-		if (!pfn_valid(pfn) || !PageReserved(pfn_to_page(pfn)) ||
-		    !memblock_overlaps(&memblock.memory,
-				       (phys_addr_t)pfn << PAGE_SHIFT,
-				       (phys_addr_t)(pfn + 1) << PAGE_SHIFT)) {
+		if (!is_reserved_ram(pfn)) {
 			bad_page(pfn_to_page(pfn), "is not reserved memory");
 			continue;
 		}
@@ -277,9 +286,7 @@ unsigned long adopt_reserved_range(phys_addr_t start, phys_addr_t end)
 	struct zone *zone;
 	unsigned long flags;
 
-	for (; pfn < end_pfn; pfn++) {
-		if (!pfn_valid(pfn) || !PageReserved(pfn_to_page(pfn)))
-			break;
+	for (; pfn < end_pfn && is_reserved_ram(pfn); pfn++) {
 		zone = page_zone(pfn_to_page(pfn));
 		spin_lock_irqsave(&zone->lock, flags);
 		init_page(pfn_to_page(pfn), zone->page_flags, 1);
@@ -288,5 +295,6 @@ unsigned long adopt_reserved_range(phys_addr_t start, phys_addr_t end)
 		adopted++;
 	}
 	memblock_unreserve(ALIGN(start, PAGE_SIZE), pfn << PAGE_SHIFT);
+	setup_per_zone_wmarks();
 	return adopted;
 }

@@ -158,3 +158,26 @@ TEST_MACHINE(free_reserved_range_gives_whole_frames_to_the_buddy_system, &large)
 	while (nr_free_pages() > free)
 		CHECK(alloc_page(GFP_KERNEL));
 }
+
+TEST_MACHINE(adopt_reserved_range_makes_pages_in_use_until_it_meets_others,
+	     &large)
+{
+	unsigned long total = totalram_pages(), free = nr_free_pages(), nr;
+	unsigned long pfn;
+
+	/* Reserved from 1 to 3 MiB; what follows is not. */
+	nr = adopt_reserved_range(2 * MIB, 3 * MIB + 16 * PAGE_SIZE);
+	CHECK_EQ(nr, 256);
+	CHECK_EQ(totalram_pages(), total + nr);
+	CHECK_EQ(nr_free_pages(), free);
+	page_validate();
+	for (pfn = 2 * MIB >> PAGE_SHIFT; pfn < 3 * MIB >> PAGE_SHIFT; pfn++) {
+		CHECK_EQ(page_ref_count(pfn_to_page(pfn)), 1);
+		__free_page(pfn_to_page(pfn));
+	}
+	CHECK_EQ(nr_free_pages(), free + nr);
+	page_validate();
+	/* So that the machine has as much free as the runner expects. */
+	while (nr_free_pages() > free)
+		CHECK(alloc_page(GFP_KERNEL));
+}

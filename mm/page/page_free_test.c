@@ -166,8 +166,14 @@ TEST(free_clears_flags_that_only_described_the_contents)
 	__free_page(page);
 }
 
-TEST(free_pages_of_null_does_nothing)
+TEST(free_pages_takes_addresses_and_null)
 {
+	unsigned long free = nr_free_pages();
+	unsigned long addr = __get_free_pages(GFP_KERNEL, 2);
+
+	CHECK(addr);
+	free_pages(addr, 2);
 	free_pages(0, 0);
 	free_pages(0, 5);
+	CHECK_EQ(nr_free_pages(), free);
 }

@@ -63,6 +63,17 @@ TEST(pcp_drain_gives_everything_to_the_buddy_system)
 		CHECK_EQ(zone_pcp_pages(zone), 0);
 }
 
+TEST(pcp_drain_of_this_processor_leaves_nothing_on_it)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct pcp *pcp = pcp_of(page);
+
+	__free_page(page);
+	CHECK(pcp_pages(pcp) > 0);
+	drain_local_pages();
+	CHECK_EQ(pcp_pages(pcp), 0);
+}
+
 /* What an interrupt handler finds that came in between. */
 TEST(pcp_busy_list_sends_callers_to_the_zone)
 {
