@@ -42,10 +42,10 @@ struct tty;
  * kernel buffer.  copy_to_iter and copy_from_iter advance it.
  */
 struct iov_iter {
-	uintptr_t base;			/* next byte */
-	size_t seg_left;		/* bytes left in this piece */
-	size_t count;			/* bytes left in all */
-	const struct k_iovec *next;	/* kernel copy of the other pieces */
+	uintptr_t base; /* next byte */
+	size_t seg_left; /* bytes left in this piece */
+	size_t count; /* bytes left in all */
+	const struct k_iovec *next; /* kernel copy of the other pieces */
 	bool kernel;
 };
 
@@ -71,7 +71,7 @@ struct inode_operations {
 	bool (*valid)(struct inode *inode);
 	/* Refresh what changes by itself (owner, size) before it is shown. */
 	void (*getattr)(struct inode *inode);
-	int (*truncate)(struct inode *inode, u64 size);	/* i_lock held */
+	int (*truncate)(struct inode *inode, u64 size); /* i_lock held */
 };
 
 struct file_operations {
@@ -79,8 +79,7 @@ struct file_operations {
 	void (*release)(struct file *file);
 	/* Bytes done or -E; *pos is advanced by the callee. */
 	mm_ssize_t (*read)(struct file *file, struct iov_iter *to, u64 *pos);
-	mm_ssize_t (*write)(struct file *file, struct iov_iter *from,
-			    u64 *pos);
+	mm_ssize_t (*write)(struct file *file, struct iov_iter *from, u64 *pos);
 	long (*llseek)(struct file *file, s64 off, int whence);
 	long (*ioctl)(struct file *file, unsigned int cmd, unsigned long arg);
 	u32 (*poll)(struct file *file, struct poll_table *pt);
@@ -96,40 +95,40 @@ struct file_operations {
 
 struct inode {
 	u64 ino;
-	u32 mode;			/* S_IFMT | permissions */
+	u32 mode; /* S_IFMT | permissions */
 	u32 nlink;
 	u32 uid, gid;
-	u64 rdev;			/* makedev() */
-	u64 atime_ns, mtime_ns, ctime_ns;	/* real time */
+	u64 rdev; /* makedev() */
+	u64 atime_ns, mtime_ns, ctime_ns; /* real time */
 	u32 refcount;
-	s32 i_writecount;		/* > 0 open for writing, < 0 run */
+	s32 i_writecount; /* > 0 open for writing, < 0 run */
 	struct super_block *sb;
 	const struct inode_operations *i_op;
 	const struct file_operations *i_fop;
 	struct mutex i_lock;
-	struct address_space mapping;	/* regular files: contents, size */
-	struct list_head i_locks;	/* struct file_lock: locks.c */
-	u64 i_next_cookie;		/* directories: next entry's position */
-	struct pipe *i_pipe;		/* FIFO in use */
-	void *i_private;		/* the file system's; freed by it */
+	struct address_space mapping; /* regular files: contents, size */
+	struct list_head i_locks; /* struct file_lock: locks.c */
+	u64 i_next_cookie; /* directories: next entry's position */
+	struct pipe *i_pipe; /* FIFO in use */
+	void *i_private; /* the file system's; freed by it */
 };
 
-#define DENTRY_INLINE_LEN	31
+#define DENTRY_INLINE_LEN 31
 
 struct dentry {
 	u32 d_count;
 	u32 d_hash;
 	u16 d_len;
-	bool d_hashed;			/* linked into its directory */
-	struct dentry *d_parent;	/* referenced; a root's is itself */
-	struct inode *d_inode;		/* referenced */
+	bool d_hashed; /* linked into its directory */
+	struct dentry *d_parent; /* referenced; a root's is itself */
+	struct inode *d_inode; /* referenced */
 	struct super_block *d_sb;
-	struct super_block *d_mounted;	/* mounted here, or NULL */
+	struct super_block *d_mounted; /* mounted here, or NULL */
 	struct dentry *d_hash_next, **d_hash_prev;
-	struct list_head d_child;	/* parent's d_subdirs, by cookie */
+	struct list_head d_child; /* parent's d_subdirs, by cookie */
 	struct list_head d_subdirs;
-	u64 d_cookie;			/* position in the directory */
-	char *d_name;			/* NUL-terminated */
+	u64 d_cookie; /* position in the directory */
+	char *d_name; /* NUL-terminated */
 	char d_iname[DENTRY_INLINE_LEN + 1];
 };
 
@@ -139,40 +138,40 @@ struct file_system_type {
 	u32 magic;
 	/* Fill in sb->s_root, from mount(2)'s option text. */
 	int (*fill_super)(struct super_block *sb, const char *options);
-	void (*evict_inode)(struct inode *inode);	/* last reference */
+	void (*evict_inode)(struct inode *inode); /* last reference */
 };
 
 struct super_block {
 	const struct file_system_type *s_type;
 	struct dentry *s_root;
-	struct dentry *s_mountpoint;	/* referenced; NULL: the root's */
-	struct list_head s_mounts;	/* all mounts, in order */
-	unsigned long s_flags;		/* MS_* */
+	struct dentry *s_mountpoint; /* referenced; NULL: the root's */
+	struct list_head s_mounts; /* all mounts, in order */
+	unsigned long s_flags; /* MS_* */
 	u32 s_dev_minor;
 	bool s_pinned;
-	u64 s_next_ino;			/* atomic */
-	u64 s_nr_inodes;		/* atomic */
+	u64 s_next_ino; /* atomic */
+	u64 s_nr_inodes; /* atomic */
 	char s_devname[64];
 };
 
 struct file {
-	struct vm_file f_vm;		/* what mm/ sees */
+	struct vm_file f_vm; /* what mm/ sees */
 	u32 f_count;
-	u32 f_flags;			/* O_* */
-	u32 f_mode;			/* FMODE_* */
+	u32 f_flags; /* O_* */
+	u32 f_mode; /* FMODE_* */
 	const struct file_operations *f_op;
-	struct inode *f_inode;		/* referenced */
-	struct dentry *f_dentry;	/* referenced; pipes have one too */
+	struct inode *f_inode; /* referenced */
+	struct dentry *f_dentry; /* referenced; pipes have one too */
 	u64 f_pos;
-	u32 f_hangups;			/* terminals: tty->hangups at open */
+	u32 f_hangups; /* terminals: tty->hangups at open */
 	struct mutex f_pos_lock;
 	void *private_data;
 };
 
-#define FMODE_READ	1U
-#define FMODE_WRITE	2U
-#define FMODE_PATH	4U		/* O_PATH: a place, not contents */
-#define FMODE_WRITER	8U		/* counted in i_writecount */
+#define FMODE_READ   1U
+#define FMODE_WRITE  2U
+#define FMODE_PATH   4U /* O_PATH: a place, not contents */
+#define FMODE_WRITER 8U /* counted in i_writecount */
 
 /* ---- open files ---- */
 struct file *filp_open(const char *path, int flags, u32 mode); /* or ERR */
@@ -182,12 +181,11 @@ struct file *open_exec_at(int dfd, const char *path, int at_flags);
 /* While it runs a file cannot be opened for writing; -ETXTBSY. */
 int deny_write_access(struct file *file);
 void allow_write_access(struct file *file);
-struct file *fget(int fd);		/* referenced, or NULL; not O_PATH */
+struct file *fget(int fd); /* referenced, or NULL; not O_PATH */
 void get_file(struct file *file);
 void fput(struct file *file);
 mm_ssize_t kernel_read(struct file *file, void *buf, size_t n, u64 pos);
-mm_ssize_t kernel_write(struct file *file, const void *buf, size_t n,
-			u64 *pos);
+mm_ssize_t kernel_write(struct file *file, const void *buf, size_t n, u64 *pos);
 /* Absolute path of an open file into buf, NUL-terminated; length or -E. */
 int file_path(struct file *file, char *buf, size_t size);
 
@@ -196,11 +194,11 @@ int file_path(struct file *file, char *buf, size_t size);
  * it no reference is taken.
  */
 struct fd {
-	struct file *file;		/* NULL: EBADF */
+	struct file *file; /* NULL: EBADF */
 	bool need_put;
 };
-struct fd fdget(int fd);		/* no O_PATH files */
-struct fd fdget_raw(int fd);		/* any */
+struct fd fdget(int fd); /* no O_PATH files */
+struct fd fdget_raw(int fd); /* any */
 static inline void fdput(struct fd f)
 {
 	if (f.need_put)
@@ -211,13 +209,13 @@ static inline void fdput(struct fd f)
 struct files_struct;
 struct fs_struct;
 struct files_struct *files_alloc(void);
-struct files_struct *files_dup(struct files_struct *old);	/* fork */
-void files_get(struct files_struct *files);			/* CLONE_FILES */
+struct files_struct *files_dup(struct files_struct *old); /* fork */
+void files_get(struct files_struct *files); /* CLONE_FILES */
 void files_put(struct files_struct *files);
 /* exec: close O_CLOEXEC descriptors of current->files (not shared). */
 void files_close_on_exec(struct files_struct *files);
 bool files_shared(const struct files_struct *files);
-struct fs_struct *fs_alloc(void);	/* root and cwd "/" umask 022 */
+struct fs_struct *fs_alloc(void); /* root and cwd "/" umask 022 */
 struct fs_struct *fs_dup(struct fs_struct *old);
 void fs_get(struct fs_struct *fs);
 void fs_put(struct fs_struct *fs);
@@ -239,11 +237,11 @@ void disassociate_ctty(struct task_struct *leader);
 /* fork, setsid: tty's reference in signal->tty. */
 void tty_get(struct tty *tty);
 void tty_put(struct tty *tty);
-u32 tty_devnr(const struct tty *tty);	/* stat's tty_nr; NULL: 0 */
-int tty_pgrp(const struct tty *tty);	/* stat's tpgid; NULL: -1 */
+u32 tty_devnr(const struct tty *tty); /* stat's tty_nr; NULL: 0 */
+int tty_pgrp(const struct tty *tty); /* stat's tpgid; NULL: -1 */
 
 /* ---- start ---- */
-void vfs_init(void);			/* root memfs, caches, devices */
+void vfs_init(void); /* root memfs, caches, devices */
 /* /dev, /proc, /sys and /dev/shm where the initramfs brought none. */
 int vfs_mount_defaults(void);
 int initramfs_unpack(const void *cpio, size_t size);

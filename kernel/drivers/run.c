@@ -38,23 +38,23 @@
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 
-#define HVC_MAJOR     229
-#define RING_SIZE     16384U		/* a power of two */
-#define TTY_CREDIT    (N_TTY_BUF_SIZE / 2)
-#define PAYLOAD_MAX   (VCON_BUF_SIZE - sizeof(struct run_frame))
+#define HVC_MAJOR   229
+#define RING_SIZE   16384U /* a power of two */
+#define TTY_CREDIT  (N_TTY_BUF_SIZE / 2)
+#define PAYLOAD_MAX (VCON_BUF_SIZE - sizeof(struct run_frame))
 
 static struct {
 	struct mutex lock;
 	struct tty tty;
 	u8 *ring;
 	u32 head, tail;
-	bool ended;			/* no more stdin */
+	bool ended; /* no more stdin */
 	bool stdin_is_tty;
-	u32 owed;			/* consumed, not yet granted again */
-	int foreground;			/* process group without a terminal */
-	u32 tty_stream;			/* RUN_STDOUT, RUN_STDERR or 0 */
+	u32 owed; /* consumed, not yet granted again */
+	int foreground; /* process group without a terminal */
+	u32 tty_stream; /* RUN_STDOUT, RUN_STDERR or 0 */
 	struct wait_queue_head stdin_wait;
-	u64 granted, received;		/* bytes of stdin */
+	u64 granted, received; /* bytes of stdin */
 } run;
 
 /* ---- frames out ---- */
@@ -145,8 +145,8 @@ static u32 stdin_poll(struct file *file, struct poll_table *pt)
 static long stdin_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	(void)file;
-	return cmd == FIONREAD ? put_user((int)ring_used(), (int *)arg) :
-				 -ENOTTY;
+	return cmd == FIONREAD ? put_user((int)ring_used(), (int *)arg)
+			       : -ENOTTY;
 }
 
 static u32 stream_of(const struct file *file)
@@ -236,8 +236,7 @@ static void regrant_tty(void)
 	waiting = ld->head - ld->tail;
 	mutex_unlock(&run.tty.lock);
 	mutex_lock(&run.lock);
-	if (waiting + TTY_CREDIT <= N_TTY_BUF_SIZE ||
-	    !n_tty_readable(ld, 1)) {
+	if (waiting + TTY_CREDIT <= N_TTY_BUF_SIZE || !n_tty_readable(ld, 1)) {
 		give = run.owed;
 		run.owed = 0;
 	}
@@ -366,9 +365,9 @@ static int receive_small(const struct run_frame *f)
 			return -EINVAL;
 		err = receive_all(size, sizeof(size));
 		if (!err)
-			tty_set_winsize(&run.tty,
-					&(struct k_winsize){size[0], size[1],
-							    0, 0});
+			tty_set_winsize(
+				&run.tty,
+				&(struct k_winsize){size[0], size[1], 0, 0});
 		return err;
 	default:
 		return -EINVAL;
@@ -385,8 +384,8 @@ static int run_thread(void *arg)
 		err = receive_all(&f, sizeof(f));
 		if (err)
 			break;
-		err = f.type == RUN_STDIN ? receive_stdin(f.len) :
-					    receive_small(&f);
+		err = f.type == RUN_STDIN ? receive_stdin(f.len)
+					  : receive_small(&f);
 	} while (!err);
 	printk("quire run: the host's stream is broken: error %d\n", -err);
 	end_stdin();
@@ -420,8 +419,8 @@ static struct file *open_stream(unsigned int fd)
 
 static int install(unsigned int fd, bool is_tty)
 {
-	struct file *f = is_tty ? filp_open("/dev/hvc0", O_RDWR | O_NOCTTY, 0) :
-				  open_stream(fd);
+	struct file *f = is_tty ? filp_open("/dev/hvc0", O_RDWR | O_NOCTTY, 0)
+				: open_stream(fd);
 	int got;
 
 	if (IS_ERR(f))
@@ -442,9 +441,9 @@ int run_start(unsigned int tty_mask, unsigned int rows, unsigned int cols)
 	if (!vcon_present())
 		return -ENODEV;
 	run.stdin_is_tty = tty_mask & 1;
-	run.tty_stream = tty_mask & 2 ? RUN_STDOUT :
-			 tty_mask & 4 ? RUN_STDERR :
-					0;
+	run.tty_stream = tty_mask & 2	? RUN_STDOUT
+			 : tty_mask & 4 ? RUN_STDERR
+					: 0;
 	run.foreground = current->signal->pgrp;
 	tty_set_winsize(&run.tty,
 			&(struct k_winsize){(u16)rows, (u16)cols, 0, 0});

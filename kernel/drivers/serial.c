@@ -61,7 +61,7 @@ static int serial_thread(void *arg)
 	(void)arg;
 	for (;;) {
 		wait_event_interruptible(&serial.wait,
-			   READ_ONCE(serial.head) != serial.tail);
+					 READ_ONCE(serial.head) != serial.tail);
 		while ((n = take_bytes(buf, sizeof(buf))))
 			tty_receive(&serial.tty, buf, n);
 	}
@@ -77,7 +77,7 @@ static mm_ssize_t serial_write(struct tty *tty, const char *buf, size_t n)
 
 static void serial_drain(struct tty *tty)
 {
-	(void)tty;			/* writing waits for the line */
+	(void)tty; /* writing waits for the line */
 }
 
 static const struct tty_ops serial_ops = {

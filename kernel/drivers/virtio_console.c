@@ -39,11 +39,11 @@
 #include "kernel/wait.h"
 #include "port/x86_64/machine.h"
 
-#define PCI_VENDOR_VIRTIO     0x1af4
-#define PCI_CONSOLE_OLD	      0x1003	/* transitional */
-#define PCI_CONSOLE_NEW	      0x1043
-#define PCI_CAP_VENDOR	      0x09
-#define PCI_CAP_MSIX	      0x11
+#define PCI_VENDOR_VIRTIO 0x1af4
+#define PCI_CONSOLE_OLD	  0x1003 /* transitional */
+#define PCI_CONSOLE_NEW	  0x1043
+#define PCI_CAP_VENDOR	  0x09
+#define PCI_CAP_MSIX	  0x11
 
 enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_DEVICE = 4 };
 
@@ -65,20 +65,20 @@ enum {
 	COMMON_SIZE = 56,
 };
 
-#define STATUS_ACKNOWLEDGE 1
-#define STATUS_DRIVER	   2
-#define STATUS_DRIVER_OK   4
-#define STATUS_FEATURES_OK 8
-#define STATUS_FAILED	   128
-#define FEATURE_VERSION_1  1U		/* bit 32: bit 0 of the high word */
+#define STATUS_ACKNOWLEDGE   1
+#define STATUS_DRIVER	     2
+#define STATUS_DRIVER_OK     4
+#define STATUS_FEATURES_OK   8
+#define STATUS_FAILED	     128
+#define FEATURE_VERSION_1    1U /* bit 32: bit 0 of the high word */
 
-#define DESC_F_WRITE		2
-#define AVAIL_F_NO_INTERRUPT	1
-#define AVAIL_OFFSET		1024
-#define USED_OFFSET		2048
+#define DESC_F_WRITE	     2
+#define AVAIL_F_NO_INTERRUPT 1
+#define AVAIL_OFFSET	     1024
+#define USED_OFFSET	     2048
 /* More than enough in flight; 64 descriptors would fit the frame. */
-#define QUEUE_MAX		8U
-#define BUF_SIZE		VCON_BUF_SIZE
+#define QUEUE_MAX 8U
+#define BUF_SIZE  VCON_BUF_SIZE
 
 _Static_assert(VCON_BUF_SIZE == PAGE_SIZE, "a buffer is a frame");
 
@@ -103,10 +103,10 @@ struct used {
 };
 
 struct vqueue {
-	u16 size;			/* a power of two */
-	u16 avail_idx;			/* what we have given */
-	u16 used_idx;			/* what we have taken back */
-	u32 with_device;		/* bit n: buffer n is in flight */
+	u16 size; /* a power of two */
+	u16 avail_idx; /* what we have given */
+	u16 used_idx; /* what we have taken back */
+	u32 with_device; /* bit n: buffer n is in flight */
 	struct desc *desc;
 	struct avail *avail;
 	struct used *used;
@@ -123,7 +123,7 @@ static struct {
 	struct vqueue rx, tx;
 	struct mutex tx_lock;
 	struct wait_queue_head rx_wait, tx_wait;
-	u32 rx_cur, rx_pos, rx_len;	/* the buffer being read */
+	u32 rx_cur, rx_pos, rx_len; /* the buffer being read */
 	bool rx_have;
 } vcon;
 
@@ -254,7 +254,7 @@ bool vcon_can_send(void)
 	bool yes;
 
 	if (vcon.broken)
-		return true;		/* the error is there to be had */
+		return true; /* the error is there to be had */
 	mutex_lock(&vcon.tx_lock);
 	yes = tx_reclaim();
 	if (!yes)
@@ -366,8 +366,8 @@ static int match(const struct x86_pci_dev *dev, void *arg)
 static volatile u8 *map_bar(const struct x86_pci_dev *dev, unsigned int bar,
 			    u32 offset, u32 length)
 {
-	if (bar > 5 || dev->bar[bar].is_io || !dev->bar[bar].addr ||
-	    !length || offset > dev->bar[bar].size_bytes ||
+	if (bar > 5 || dev->bar[bar].is_io || !dev->bar[bar].addr || !length ||
+	    offset > dev->bar[bar].size_bytes ||
 	    length > dev->bar[bar].size_bytes - offset)
 		return NULL;
 	return ioremap(dev->bar[bar].addr + offset, length);
@@ -404,8 +404,8 @@ static int map_device(const struct x86_pci_dev *dev)
 	vcon.common = map_cap(dev, CAP_COMMON, COMMON_SIZE, &length, &cap);
 	if (!vcon.common)
 		return -ENODEV;
-	vcon.notify_base = map_cap(dev, CAP_NOTIFY, 2, &vcon.notify_length,
-				   &cap);
+	vcon.notify_base =
+		map_cap(dev, CAP_NOTIFY, 2, &vcon.notify_length, &cap);
 	if (!vcon.notify_base)
 		return -ENODEV;
 	vcon.notify_multiplier = x86_pci_read(dev, cap + 16, 4);
@@ -424,8 +424,7 @@ static int enable_msix(const struct x86_pci_dev *dev)
 	table = map_bar(dev, where & 7, where & ~7U, 16);
 	if (!table)
 		return -ENODEV;
-	return x86_pci_msix_enable(dev, (void *)table, 0, vcon_interrupt,
-				   NULL);
+	return x86_pci_msix_enable(dev, (void *)table, 0, vcon_interrupt, NULL);
 }
 
 static int negotiate(void)
@@ -444,9 +443,9 @@ static int negotiate(void)
 	writel(1, vcon.common + COMMON_DRIVER_FEATURE_SELECT);
 	writel(FEATURE_VERSION_1, vcon.common + COMMON_DRIVER_FEATURE);
 	set_status(STATUS_FEATURES_OK);
-	return readb(vcon.common + COMMON_STATUS) & STATUS_FEATURES_OK ?
-		       0 :
-		       -ENODEV;
+	return readb(vcon.common + COMMON_STATUS) & STATUS_FEATURES_OK
+		       ? 0
+		       : -ENODEV;
 }
 
 static void queue_free(struct vqueue *q)

@@ -9,81 +9,89 @@
 
 #include <quire/types.h>
 
-#define PATH_MAX	4096
-#define NAME_MAX	255
-#define PIPE_BUF	4096
-#define UIO_MAXIOV	1024
+#define PATH_MAX	   4096
+#define NAME_MAX	   255
+#define PIPE_BUF	   4096
+#define UIO_MAXIOV	   1024
 #define SYMLINK_MAX_FOLLOW 40
 /* The most one read or write moves: keeps sums of counts positive. */
-#define MAX_RW_COUNT	((size_t)0x7ffff000)
+#define MAX_RW_COUNT	    ((size_t)0x7ffff000)
 
-#define O_ACCMODE	00000003
-#define O_RDONLY	00000000
-#define O_WRONLY	00000001
-#define O_RDWR		00000002
-#define O_CREAT		00000100
-#define O_EXCL		00000200
-#define O_NOCTTY	00000400
-#define O_TRUNC		00001000
-#define O_APPEND	00002000
-#define O_NONBLOCK	00004000
-#define O_DSYNC		00010000
-#define O_ASYNC		00020000
-#define O_DIRECT	00040000
-#define O_LARGEFILE	00100000
-#define O_DIRECTORY	00200000
-#define O_NOFOLLOW	00400000
-#define O_NOATIME	01000000
-#define O_CLOEXEC	02000000
-#define O_SYNC		04010000
-#define O_PATH		010000000
-#define O_TMPFILE	020200000
+#define O_ACCMODE	    00000003
+#define O_RDONLY	    00000000
+#define O_WRONLY	    00000001
+#define O_RDWR		    00000002
+#define O_CREAT		    00000100
+#define O_EXCL		    00000200
+#define O_NOCTTY	    00000400
+#define O_TRUNC		    00001000
+#define O_APPEND	    00002000
+#define O_NONBLOCK	    00004000
+#define O_DSYNC		    00010000
+#define O_ASYNC		    00020000
+#define O_DIRECT	    00040000
+#define O_LARGEFILE	    00100000
+#define O_DIRECTORY	    00200000
+#define O_NOFOLLOW	    00400000
+#define O_NOATIME	    01000000
+#define O_CLOEXEC	    02000000
+#define O_SYNC		    04010000
+#define O_PATH		    010000000
+#define O_TMPFILE	    020200000
 
-#define AT_FDCWD		(-100)
-#define AT_SYMLINK_NOFOLLOW	0x100
-#define AT_EACCESS		0x200
-#define AT_REMOVEDIR		0x200
-#define AT_SYMLINK_FOLLOW	0x400
-#define AT_NO_AUTOMOUNT		0x800
-#define AT_EMPTY_PATH		0x1000
-#define AT_STATX_SYNC_TYPE	0x6000
+#define AT_FDCWD	    (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_EACCESS	    0x200
+#define AT_REMOVEDIR	    0x200
+#define AT_SYMLINK_FOLLOW   0x400
+#define AT_NO_AUTOMOUNT	    0x800
+#define AT_EMPTY_PATH	    0x1000
+#define AT_STATX_SYNC_TYPE  0x6000
 
-#define S_IFMT		0170000
-#define S_IFSOCK	0140000
-#define S_IFLNK		0120000
-#define S_IFREG		0100000
-#define S_IFBLK		0060000
-#define S_IFDIR		0040000
-#define S_IFCHR		0020000
-#define S_IFIFO		0010000
-#define S_ISUID		0004000
-#define S_ISGID		0002000
-#define S_ISVTX		0001000
-#define S_IRWXUGO	0000777
-#define S_IALLUGO	0007777
-#define S_ISREG(m)	(((m) & S_IFMT) == S_IFREG)
-#define S_ISDIR(m)	(((m) & S_IFMT) == S_IFDIR)
-#define S_ISLNK(m)	(((m) & S_IFMT) == S_IFLNK)
-#define S_ISCHR(m)	(((m) & S_IFMT) == S_IFCHR)
-#define S_ISBLK(m)	(((m) & S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m)	(((m) & S_IFMT) == S_IFIFO)
+#define S_IFMT		    0170000
+#define S_IFSOCK	    0140000
+#define S_IFLNK		    0120000
+#define S_IFREG		    0100000
+#define S_IFBLK		    0060000
+#define S_IFDIR		    0040000
+#define S_IFCHR		    0020000
+#define S_IFIFO		    0010000
+#define S_ISUID		    0004000
+#define S_ISGID		    0002000
+#define S_ISVTX		    0001000
+#define S_IRWXUGO	    0000777
+#define S_IALLUGO	    0007777
+#define S_ISREG(m)	    (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m)	    (((m)&S_IFMT) == S_IFDIR)
+#define S_ISLNK(m)	    (((m)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)	    (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)	    (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m)	    (((m)&S_IFMT) == S_IFIFO)
 
-#define MAY_EXEC	1
-#define MAY_WRITE	2
-#define MAY_READ	4
+#define MAY_EXEC	    1
+#define MAY_WRITE	    2
+#define MAY_READ	    4
 
-#define SEEK_SET	0
-#define SEEK_CUR	1
-#define SEEK_END	2
-#define SEEK_DATA	3
-#define SEEK_HOLE	4
+#define SEEK_SET	    0
+#define SEEK_CUR	    1
+#define SEEK_END	    2
+#define SEEK_DATA	    3
+#define SEEK_HOLE	    4
 
-#define RENAME_NOREPLACE 1U
-#define RENAME_EXCHANGE	2U
-#define RENAME_WHITEOUT	4U
+#define RENAME_NOREPLACE    1U
+#define RENAME_EXCHANGE	    2U
+#define RENAME_WHITEOUT	    4U
 
-enum { DT_UNKNOWN = 0, DT_FIFO = 1, DT_CHR = 2, DT_DIR = 4, DT_BLK = 6,
-       DT_REG = 8, DT_LNK = 10, DT_SOCK = 12 };
+enum {
+	DT_UNKNOWN = 0,
+	DT_FIFO = 1,
+	DT_CHR = 2,
+	DT_DIR = 4,
+	DT_BLK = 6,
+	DT_REG = 8,
+	DT_LNK = 10,
+	DT_SOCK = 12
+};
 
 /* A device number as stat(2) shows it. */
 static inline u64 makedev(u32 major, u32 minor)
@@ -112,7 +120,11 @@ struct k_stat {
 };
 _Static_assert(sizeof(struct k_stat) == 144, "struct stat of x86-64");
 
-struct k_statx_time { s64 tv_sec; u32 tv_nsec; s32 pad; };
+struct k_statx_time {
+	s64 tv_sec;
+	u32 tv_nsec;
+	s32 pad;
+};
 struct k_statx {
 	u32 stx_mask, stx_blksize;
 	u64 stx_attributes;
@@ -124,8 +136,8 @@ struct k_statx {
 	u64 stx_mnt_id, pad1[13];
 };
 _Static_assert(sizeof(struct k_statx) == 256, "struct statx");
-#define STATX_BASIC_STATS	0x7ffU
-#define STATX__RESERVED		0x80000000U
+#define STATX_BASIC_STATS 0x7ffU
+#define STATX__RESERVED	  0x80000000U
 
 struct k_statfs {
 	s64 f_type, f_bsize;
@@ -134,12 +146,12 @@ struct k_statfs {
 	s64 f_namelen, f_frsize, f_flags, f_spare[4];
 };
 _Static_assert(sizeof(struct k_statfs) == 120, "struct statfs");
-#define ST_VALID		0x0020
+#define ST_VALID	 0x0020
 
-#define PROC_SUPER_MAGIC	0x9fa0
-#define SYSFS_MAGIC		0x62656572
-#define TMPFS_MAGIC		0x01021994
-#define PIPEFS_MAGIC		0x50495045
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC	 0x62656572
+#define TMPFS_MAGIC	 0x01021994
+#define PIPEFS_MAGIC	 0x50495045
 
 struct linux_dirent64 {
 	u64 d_ino;
@@ -149,7 +161,10 @@ struct linux_dirent64 {
 	char d_name[];
 };
 
-struct k_iovec { u64 iov_base; u64 iov_len; };
+struct k_iovec {
+	u64 iov_base;
+	u64 iov_len;
+};
 
 #define MS_RDONLY	1UL
 #define MS_NOSUID	2UL
@@ -167,7 +182,7 @@ struct k_iovec { u64 iov_base; u64 iov_len; };
 #define MNT_FORCE	1
 #define MNT_DETACH	2
 #define MNT_EXPIRE	4
-#define UMOUNT_NOFOLLOW	8
+#define UMOUNT_NOFOLLOW 8
 
 #define F_DUPFD		0
 #define F_GETFD		1
@@ -179,7 +194,7 @@ struct k_iovec { u64 iov_base; u64 iov_len; };
 #define F_SETLKW	7
 #define F_SETOWN	8
 #define F_GETOWN	9
-#define F_DUPFD_CLOEXEC	1030
+#define F_DUPFD_CLOEXEC 1030
 #define F_SETPIPE_SZ	1031
 #define F_GETPIPE_SZ	1032
 #define FD_CLOEXEC	1
@@ -198,21 +213,27 @@ struct k_flock {
 	s32 l_pid, pad1;
 };
 
-#define POLLIN		0x0001U
-#define POLLPRI		0x0002U
-#define POLLOUT		0x0004U
-#define POLLERR		0x0008U
-#define POLLHUP		0x0010U
-#define POLLNVAL	0x0020U
-#define POLLRDNORM	0x0040U
-#define POLLRDBAND	0x0080U
-#define POLLWRNORM	0x0100U
-#define POLLWRBAND	0x0200U
+#define POLLIN	   0x0001U
+#define POLLPRI	   0x0002U
+#define POLLOUT	   0x0004U
+#define POLLERR	   0x0008U
+#define POLLHUP	   0x0010U
+#define POLLNVAL   0x0020U
+#define POLLRDNORM 0x0040U
+#define POLLRDBAND 0x0080U
+#define POLLWRNORM 0x0100U
+#define POLLWRBAND 0x0200U
 
-struct k_pollfd { s32 fd; s16 events; s16 revents; };
+struct k_pollfd {
+	s32 fd;
+	s16 events;
+	s16 revents;
+};
 
-struct k_winsize { u16 ws_row, ws_col, ws_xpixel, ws_ypixel; };
-#define KERNEL_NCCS	19
+struct k_winsize {
+	u16 ws_row, ws_col, ws_xpixel, ws_ypixel;
+};
+#define KERNEL_NCCS 19
 struct k_termios {
 	u32 c_iflag, c_oflag, c_cflag, c_lflag;
 	u8 c_line;
@@ -225,71 +246,88 @@ struct k_termios2 {
 };
 _Static_assert(sizeof(struct k_termios2) == 44, "struct termios2");
 
-enum { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP,
-       VSUSP, VEOL, VREPRINT, VDISCARD, VWERASE, VLNEXT, VEOL2 };
-#define IGNBRK	0000001
-#define BRKINT	0000002
-#define IGNPAR	0000004
-#define ISTRIP	0000040
-#define INLCR	0000100
-#define IGNCR	0000200
-#define ICRNL	0000400
-#define IUCLC	0001000
-#define IXON	0002000
-#define IXANY	0004000
-#define IXOFF	0010000
-#define IMAXBEL	0020000
-#define IUTF8	0040000
-#define OPOST	0000001
-#define OLCUC	0000002
-#define ONLCR	0000004
-#define OCRNL	0000010
-#define ONOCR	0000020
-#define ONLRET	0000040
-#define TAB3	0014000
-#define XTABS	0014000
-#define B38400	0000017
-#define CS8	0000060
-#define CREAD	0000200
-#define CLOCAL	0004000
-#define HUPCL	0002000
-#define ISIG	0000001
-#define ICANON	0000002
-#define ECHO	0000010
-#define ECHOE	0000020
-#define ECHOK	0000040
-#define ECHONL	0000100
-#define NOFLSH	0000200
-#define TOSTOP	0000400
-#define ECHOCTL	0001000
-#define ECHOPRT	0002000
-#define ECHOKE	0004000
-#define IEXTEN	0100000
+enum {
+	VINTR,
+	VQUIT,
+	VERASE,
+	VKILL,
+	VEOF,
+	VTIME,
+	VMIN,
+	VSWTC,
+	VSTART,
+	VSTOP,
+	VSUSP,
+	VEOL,
+	VREPRINT,
+	VDISCARD,
+	VWERASE,
+	VLNEXT,
+	VEOL2
+};
+#define IGNBRK	    0000001
+#define BRKINT	    0000002
+#define IGNPAR	    0000004
+#define ISTRIP	    0000040
+#define INLCR	    0000100
+#define IGNCR	    0000200
+#define ICRNL	    0000400
+#define IUCLC	    0001000
+#define IXON	    0002000
+#define IXANY	    0004000
+#define IXOFF	    0010000
+#define IMAXBEL	    0020000
+#define IUTF8	    0040000
+#define OPOST	    0000001
+#define OLCUC	    0000002
+#define ONLCR	    0000004
+#define OCRNL	    0000010
+#define ONOCR	    0000020
+#define ONLRET	    0000040
+#define TAB3	    0014000
+#define XTABS	    0014000
+#define B38400	    0000017
+#define CS8	    0000060
+#define CREAD	    0000200
+#define CLOCAL	    0004000
+#define HUPCL	    0002000
+#define ISIG	    0000001
+#define ICANON	    0000002
+#define ECHO	    0000010
+#define ECHOE	    0000020
+#define ECHOK	    0000040
+#define ECHONL	    0000100
+#define NOFLSH	    0000200
+#define TOSTOP	    0000400
+#define ECHOCTL	    0001000
+#define ECHOPRT	    0002000
+#define ECHOKE	    0004000
+#define IEXTEN	    0100000
 
-#define TCGETS		0x5401
-#define TCSETS		0x5402
-#define TCSETSW		0x5403
-#define TCSETSF		0x5404
-#define TCSBRK		0x5409
-#define TCXONC		0x540a
-#define TCFLSH		0x540b
-#define TIOCSCTTY	0x540e
-#define TIOCGPGRP	0x540f
-#define TIOCSPGRP	0x5410
-#define TIOCOUTQ	0x5411
-#define TIOCGWINSZ	0x5413
-#define TIOCSWINSZ	0x5414
-#define FIONREAD	0x541b
-#define FIONBIO		0x5421
-#define TIOCNOTTY	0x5422
-#define TCSBRKP		0x5425
-#define TIOCGSID	0x5429
-#define TCGETS2		0x802c542a
-#define TCSETS2		0x402c542b
-#define TCSETSW2	0x402c542c
-#define TCSETSF2	0x402c542d
-#define FIONCLEX	0x5450
-#define FIOCLEX		0x5451
-#define TIOCVHANGUP	0x5437
+#define TCGETS	    0x5401
+#define TCSETS	    0x5402
+#define TCSETSW	    0x5403
+#define TCSETSF	    0x5404
+#define TCSBRK	    0x5409
+#define TCXONC	    0x540a
+#define TCFLSH	    0x540b
+#define TIOCSCTTY   0x540e
+#define TIOCGPGRP   0x540f
+#define TIOCSPGRP   0x5410
+#define TIOCOUTQ    0x5411
+#define TIOCGWINSZ  0x5413
+#define TIOCSWINSZ  0x5414
+#define FIONREAD    0x541b
+#define FIONBIO	    0x5421
+#define TIOCNOTTY   0x5422
+#define TCSBRKP	    0x5425
+#define TIOCGSID    0x5429
+#define TCGETS2	    0x802c542a
+#define TCSETS2	    0x402c542b
+#define TCSETSW2    0x402c542c
+#define TCSETSF2    0x402c542d
+#define FIONCLEX    0x5450
+#define FIOCLEX	    0x5451
+#define TIOCVHANGUP 0x5437
 
 #endif

@@ -21,12 +21,26 @@
 
 #include <quire/string.h>
 
-#define HEADER_SIZE   110U
-#define NAMESIZE_MAX  4096U
+#define HEADER_SIZE  110U
+#define NAMESIZE_MAX 4096U
 static const char trailer[] = "TRAILER!!!";
 
-enum { F_INO, F_MODE, F_UID, F_GID, F_NLINK, F_MTIME, F_FILESIZE, F_MAJ,
-       F_MIN, F_RMAJ, F_RMIN, F_NAMESIZE, F_CHKSUM, NR_FIELDS };
+enum {
+	F_INO,
+	F_MODE,
+	F_UID,
+	F_GID,
+	F_NLINK,
+	F_MTIME,
+	F_FILESIZE,
+	F_MAJ,
+	F_MIN,
+	F_RMAJ,
+	F_RMIN,
+	F_NAMESIZE,
+	F_CHKSUM,
+	NR_FIELDS
+};
 
 static int hex_digit(u8 c)
 {
@@ -116,8 +130,8 @@ enum cpio_result cpio_next(const u8 *buf, size_t size, size_t *pos,
 		return CPIO_BAD_HEADER;
 	at += HEADER_SIZE;
 	if (f[F_NAMESIZE] > size - at)
-		return f[F_NAMESIZE] > NAMESIZE_MAX ? CPIO_BAD_NAME :
-						      CPIO_TRUNCATED;
+		return f[F_NAMESIZE] > NAMESIZE_MAX ? CPIO_BAD_NAME
+						    : CPIO_TRUNCATED;
 	e->name = (const char *)buf + at;
 	e->name_len = check_name(buf + at, f[F_NAMESIZE]);
 	if (!e->name_len)

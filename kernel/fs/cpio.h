@@ -13,7 +13,7 @@
 struct cpio_entry {
 	u32 ino, mode, uid, gid, nlink, mtime;
 	u32 dev_major, dev_minor, rdev_major, rdev_minor;
-	const char *name;		/* NUL-terminated, within the archive */
+	const char *name; /* NUL-terminated, within the archive */
 	size_t name_len;
 	const u8 *data;
 	size_t size;
@@ -21,11 +21,11 @@ struct cpio_entry {
 
 enum cpio_result {
 	CPIO_ENTRY,
-	CPIO_TRAILER,			/* an archive ends, another may follow */
-	CPIO_END,			/* nothing but zeros is left */
+	CPIO_TRAILER, /* an archive ends, another may follow */
+	CPIO_END, /* nothing but zeros is left */
 	CPIO_BAD_MAGIC,
-	CPIO_BAD_HEADER,		/* not hexadecimal */
-	CPIO_BAD_NAME,			/* empty, too long, not terminated */
+	CPIO_BAD_HEADER, /* not hexadecimal */
+	CPIO_BAD_NAME, /* empty, too long, not terminated */
 	CPIO_TRUNCATED,
 	CPIO_BAD_CHECKSUM,
 };

@@ -17,7 +17,7 @@
 
 struct archive {
 	u8 *area;
-	u8 *buf;		/* its last size bytes */
+	u8 *buf; /* its last size bytes */
 	size_t size;
 	u8 build[8192];
 };
@@ -64,8 +64,7 @@ static void add_raw(struct archive *a, const char *magic, const char *name,
 	pad(a);
 }
 
-static void add(struct archive *a, const char *name, u32 mode,
-		const char *data)
+static void add(struct archive *a, const char *name, u32 mode, const char *data)
 {
 	add_raw(a, "070701", name, strlen(name) + 1, mode, data,
 		(u32)strlen(data), 0);
@@ -126,7 +125,7 @@ TEST(cpio_archives_follow_one_another_with_zeros_between)
 
 	add(a, "one", 0100644, "1");
 	add(a, "TRAILER!!!", 0, "");
-	a->size += 512;			/* zeros */
+	a->size += 512; /* zeros */
 	add(a, "two", 0100644, "2");
 	buf = place(a, a->size);
 	CHECK_EQ(cpio_next(buf, a->size, &pos, &e), CPIO_ENTRY);
@@ -154,7 +153,7 @@ TEST(cpio_bad_archives_are_told_apart)
 {
 	struct archive *a = archive_new();
 
-	memcpy(a->build, "\x1f\x8b\x08\x00", 4);	/* gzip */
+	memcpy(a->build, "\x1f\x8b\x08\x00", 4); /* gzip */
 	a->size = 200;
 	CHECK_EQ(first(a), CPIO_BAD_MAGIC);
 	a->size = 0;
@@ -165,7 +164,7 @@ TEST(cpio_bad_archives_are_told_apart)
 	add_raw(a, "070701", "", 0, 0100644, "", 0, 0);
 	CHECK_EQ(first(a), CPIO_BAD_NAME);
 	a->size = 0;
-	add_raw(a, "070701", "ab", 2, 0100644, "", 0, 0);	/* no NUL */
+	add_raw(a, "070701", "ab", 2, 0100644, "", 0, 0); /* no NUL */
 	CHECK_EQ(first(a), CPIO_BAD_NAME);
 	a->size = 0;
 	add(a, "f", 0100644, "x");
@@ -239,9 +238,9 @@ TEST(cpio_random_damage_never_leads_outside)
 
 		for (u64 n = test_random_below(6); n; n--)
 			buf[test_random_below(size)] =
-				test_random_below(2) ?
-					(u8)digits[test_random_below(22)] :
-					(u8)test_random();
+				test_random_below(2)
+					? (u8)digits[test_random_below(22)]
+					: (u8)test_random();
 		check_all(buf, size);
 	}
 	archive_free(a);

@@ -35,9 +35,9 @@ static struct {
 
 void dcache_init(void)
 {
-	dcache.cache = kmem_cache_create("dentry", sizeof(struct dentry), 8,
-					 SLAB_PANIC | SLAB_RECLAIM_ACCOUNT,
-					 NULL);
+	dcache.cache =
+		kmem_cache_create("dentry", sizeof(struct dentry), 8,
+				  SLAB_PANIC | SLAB_RECLAIM_ACCOUNT, NULL);
 }
 
 /* FNV-1a, 32 bits. */
@@ -280,7 +280,7 @@ static char *d_path_locked(struct dentry *d, const struct dentry *root,
 	char *p = prepend(buf + size, buf, "", 1);
 	bool any = false;
 
-	if (d_is_root(d) && d->d_sb->s_root != d)	/* pipe:[n] */
+	if (d_is_root(d) && d->d_sb->s_root != d) /* pipe:[n] */
 		return prepend(p, buf, d->d_name, d->d_len);
 	if (!d->d_hashed)
 		p = prepend(p, buf, " (deleted)", 10);

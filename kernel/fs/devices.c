@@ -56,8 +56,7 @@ static mm_ssize_t null_read(struct file *file, struct iov_iter *to, u64 *pos)
 	return 0;
 }
 
-static mm_ssize_t null_write(struct file *file, struct iov_iter *from,
-			     u64 *pos)
+static mm_ssize_t null_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	size_t n = from->count;
 
@@ -98,8 +97,7 @@ static int zero_mmap(struct file *file, struct vm_area_struct *vma)
 	return vma->vm_flags & VM_SHARED ? -ENODEV : 0;
 }
 
-static mm_ssize_t full_write(struct file *file, struct iov_iter *from,
-			     u64 *pos)
+static mm_ssize_t full_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	(void)file;
 	(void)from;
@@ -211,8 +209,7 @@ int devices_populate(struct dentry *dir)
 	for (unsigned int i = 0; !err && i < devices.nr; i++)
 		err = make_node(dir, &devices.dev[i]);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(links); i++)
-		err = make_other(dir, links[i][0], S_IFLNK | 0777,
-				 links[i][1]);
+		err = make_other(dir, links[i][0], S_IFLNK | 0777, links[i][1]);
 	if (!err)
 		err = make_other(dir, "shm", S_IFDIR | S_ISVTX | 0777, NULL);
 	return err;

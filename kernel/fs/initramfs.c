@@ -27,7 +27,7 @@
 struct hard_link {
 	struct hard_link *next;
 	u32 ino, major, minor;
-	struct dentry *dentry;		/* referenced */
+	struct dentry *dentry; /* referenced */
 };
 
 struct unpacker {
@@ -74,7 +74,6 @@ static void forget_links(struct unpacker *u)
 	u->links = NULL;
 }
 
-
 /* Whole pages of the archive become the file's; bytes done or -E. */
 static mm_ssize_t adopt_pages(struct inode *inode, const struct cpio_entry *e)
 {
@@ -88,13 +87,13 @@ static mm_ssize_t adopt_pages(struct inode *inode, const struct cpio_entry *e)
 	start = __pa(e->data);
 	pages = kvmalloc(nr * sizeof(*pages), GFP_KERNEL);
 	if (!pages)
-		return 0;		/* copying needs less at a time */
+		return 0; /* copying needs less at a time */
 	done = adopt_reserved_range(start, start + (nr << PAGE_SHIFT));
 	for (unsigned long i = 0; i < done; i++)
 		pages[i] = pfn_to_page((start >> PAGE_SHIFT) + i);
 	err = done ? shmem_adopt(&inode->mapping, pages, done,
-				 done << PAGE_SHIFT) :
-		     0;
+				 done << PAGE_SHIFT)
+		   : 0;
 	for (unsigned long i = 0; err && i < done; i++)
 		__free_page(pages[i]);
 	kvfree(pages);
@@ -154,7 +153,7 @@ static int remove_old(struct parent *p, const struct cpio_entry *e,
 	d_unlink_locked(d);
 	d->d_inode->nlink--;
 	spin_unlock(&dcache_lock);
-	dput(d);			/* the directory's reference */
+	dput(d); /* the directory's reference */
 	dput(d);
 	return 0;
 }
@@ -175,9 +174,9 @@ static char *link_target(const struct cpio_entry *e, int *err)
 static int make_new(struct unpacker *u, struct parent *p,
 		    const struct cpio_entry *e)
 {
-	u64 rdev = S_ISCHR(e->mode) || S_ISBLK(e->mode) ?
-			   makedev(e->rdev_major, e->rdev_minor) :
-			   0;
+	u64 rdev = S_ISCHR(e->mode) || S_ISBLK(e->mode)
+			   ? makedev(e->rdev_major, e->rdev_minor)
+			   : 0;
 	bool linked = S_ISREG(e->mode) && e->nlink > 1;
 	char name[NAME_MAX + 1], *target = NULL;
 	struct dentry *d;
@@ -263,10 +262,10 @@ static void free_archive(const void *cpio, size_t size)
 	unsigned long run;
 
 	if (!IS_ALIGNED((uintptr_t)cpio, PAGE_SIZE))
-		pfn++;			/* shared with something else */
+		pfn++; /* shared with something else */
 	while (pfn < end) {
-		for (run = 0; pfn + run < end &&
-			      PageReserved(pfn_to_page(pfn + run));)
+		for (run = 0;
+		     pfn + run < end && PageReserved(pfn_to_page(pfn + run));)
 			run++;
 		if (run)
 			free_reserved_range((phys_addr_t)pfn << PAGE_SHIFT,

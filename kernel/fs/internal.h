@@ -24,12 +24,12 @@ void iput(struct inode *inode);
 /* 0, -EACCES or -EROFS; mask of MAY_*. */
 int inode_permission(const struct inode *inode, unsigned int mask);
 /* The same with given ids: access(2) asks with the real ones. */
-int inode_permission_as(const struct inode *inode, unsigned int mask,
-			u32 uid, u32 gid);
+int inode_permission_as(const struct inode *inode, unsigned int mask, u32 uid,
+			u32 gid);
 bool inode_owner_or_root(const struct inode *inode);
 bool in_group(u32 gid);
-void inode_modified(struct inode *inode);	/* mtime, ctime: now */
-void inode_changed(struct inode *inode);	/* ctime: now */
+void inode_modified(struct inode *inode); /* mtime, ctime: now */
+void inode_changed(struct inode *inode); /* ctime: now */
 /* Contents are changed by a program: set-id bits go. */
 void inode_remove_privs(struct inode *inode);
 u64 inode_size(const struct inode *inode);
@@ -38,8 +38,8 @@ void fill_kstat(struct inode *inode, struct k_stat *st);
 /* ---- super.c ---- */
 
 extern struct super_block *root_sb;
-extern struct super_block pipefs_sb;		/* files without a place */
-extern struct mutex mount_mutex;		/* the tree of mounts */
+extern struct super_block pipefs_sb; /* files without a place */
+extern struct mutex mount_mutex; /* the tree of mounts */
 extern struct list_head mount_list;
 void register_filesystem(const struct file_system_type *type);
 struct super_block *sb_alloc(const struct file_system_type *type,
@@ -65,7 +65,7 @@ static inline struct dentry *dget(struct dentry *d)
 	__atomic_fetch_add(&d->d_count, 1, __ATOMIC_RELAXED);
 	return d;
 }
-void dput(struct dentry *d);			/* NULL is fine */
+void dput(struct dentry *d); /* NULL is fine */
 /* Not linked, no inode yet; references parent (NULL: its own root). */
 struct dentry *d_alloc(struct super_block *sb, struct dentry *parent,
 		       const char *name, size_t len);
@@ -92,15 +92,15 @@ struct dentry *follow_mounts_locked(struct dentry *d);
 
 /* ---- namei.c ---- */
 
-#define LOOKUP_FOLLOW		1U
-#define LOOKUP_DIRECTORY	2U
-#define LOOKUP_PARENT		4U
-#define LOOKUP_EMPTY		8U
+#define LOOKUP_FOLLOW	 1U
+#define LOOKUP_DIRECTORY 2U
+#define LOOKUP_PARENT	 4U
+#define LOOKUP_EMPTY	 8U
 
 /* A path name copied from the program. */
 struct filename {
 	const char *name;
-	char *big;			/* allocated, or NULL */
+	char *big; /* allocated, or NULL */
 	char small[160];
 };
 int getname(struct filename *fn, const char *uname);
@@ -109,12 +109,12 @@ void putname(struct filename *fn);
 
 /* A directory and the last name in it. */
 struct parent {
-	struct dentry *dir;		/* referenced */
-	const char *name;		/* in the given path, or in buf */
+	struct dentry *dir; /* referenced */
+	const char *name; /* in the given path, or in buf */
 	size_t len;
 	enum { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT } type;
 	bool trailing_slash;
-	char *buf;			/* holds name after a symlink */
+	char *buf; /* holds name after a symlink */
 };
 
 /* The dentry, referenced, in *out; or -E. */
@@ -140,9 +140,10 @@ struct dentry *vfs_create(struct dentry *dir, const char *name, u32 mode,
 int vfs_link(struct dentry *old, struct dentry *dir, const char *name,
 	     size_t len);
 
-/* ---- file.c: open files and descriptor tables ---- */
+/* ---- file.c, fdtable.c: open files and descriptor tables ---- */
 
 void file_init(void);
+void fdtable_init(void);
 struct file *alloc_file(struct dentry *d, int flags,
 			const struct file_operations *fop);
 /* Open what d names, for current; consumes no reference. */
@@ -163,7 +164,7 @@ struct fs_struct {
 	spinlock_t lock;
 	struct dentry *root, *cwd;
 };
-struct dentry *get_root(void);			/* current's, referenced */
+struct dentry *get_root(void); /* current's, referenced */
 struct dentry *get_cwd(void);
 
 /* ---- read_write.c ---- */
@@ -183,8 +184,7 @@ int do_truncate(struct inode *inode, u64 size);
 void locks_remove_posix(struct inode *inode, struct files_struct *files);
 void locks_remove_file(struct file *file);
 int fcntl_getlk(struct file *file, struct k_flock *ufl);
-int fcntl_setlk(struct file *file, unsigned int cmd,
-		const struct k_flock *ufl);
+int fcntl_setlk(struct file *file, unsigned int cmd, const struct k_flock *ufl);
 
 /* ---- memfs.c ---- */
 
@@ -193,10 +193,10 @@ extern const struct inode_operations memfs_inode_ops;
 extern const struct file_operations memfs_file_ops, memfs_dir_ops;
 /* Directory listing of any pinned file system. */
 int dcache_iterate(struct file *file, u64 *pos,
-		   int (*fill)(void *ctx, const char *name, size_t len,
-			       u64 ino, unsigned int type, u64 next_pos),
+		   int (*fill)(void *ctx, const char *name, size_t len, u64 ino,
+			       unsigned int type, u64 next_pos),
 		   void *ctx);
-u64 memfs_blocks(const struct inode *inode);	/* of 512 bytes */
+u64 memfs_blocks(const struct inode *inode); /* of 512 bytes */
 
 /* ---- pipe.c ---- */
 
@@ -207,11 +207,11 @@ void pipe_free_inode(struct inode *inode);
 
 /* ---- poll.c ---- */
 
-#define POLL_INLINE	9
+#define POLL_INLINE 9
 
 struct poll_entry {
 	struct wait_queue_entry wait;
-	struct file *file;		/* referenced */
+	struct file *file; /* referenced */
 };
 struct poll_chunk {
 	struct poll_chunk *next;
@@ -219,7 +219,7 @@ struct poll_chunk {
 	struct poll_entry entries[];
 };
 struct poll_table {
-	bool queueing;			/* false: only ask */
+	bool queueing; /* false: only ask */
 	int error;
 	unsigned int nr_inline;
 	struct poll_chunk *chunks;

@@ -22,11 +22,11 @@
 #include "kernel/task.h"
 
 struct file_lock {
-	struct list_head link;		/* inode->i_locks */
-	const void *owner;		/* files_struct, or the open file */
+	struct list_head link; /* inode->i_locks */
+	const void *owner; /* files_struct, or the open file */
 	bool is_flock;
 	bool exclusive;
-	u64 start, end;			/* inclusive; bytes */
+	u64 start, end; /* inclusive; bytes */
 	int pid;
 };
 
@@ -242,8 +242,8 @@ int fcntl_getlk(struct file *file, struct k_flock *ufl)
 		fl.l_type = l->exclusive ? F_WRLCK : F_RDLCK;
 		fl.l_whence = SEEK_SET;
 		fl.l_start = (s64)l->start;
-		fl.l_len = l->end == INT64_MAX ? 0 :
-						 (s64)(l->end - l->start + 1);
+		fl.l_len =
+			l->end == INT64_MAX ? 0 : (s64)(l->end - l->start + 1);
 		fl.l_pid = l->pid;
 	}
 	spin_unlock(&locks_lock);

@@ -6,7 +6,7 @@
 
 #include "test/test.h"
 
-#define BYTES 32U
+#define BYTES  32U
 #define OWNERS 3
 
 /* 0 free, 1 read, 2 write; by owner and byte. */
@@ -34,7 +34,7 @@ static void check_same(struct inode *inode, const struct model *m)
 		for (u64 b = l->start; b <= l->end; b++) {
 			u8 *s = &seen[(uintptr_t)l->owner - 1][b];
 
-			CHECK_EQ(*s, 0);	/* an owner's never overlap */
+			CHECK_EQ(*s, 0); /* an owner's never overlap */
 			*s = l->exclusive ? 2 : 1;
 		}
 	CHECK(!memcmp(seen, m->kind, sizeof(seen)));
@@ -56,14 +56,14 @@ TEST(locks_random_ranges_match_the_model)
 			.start = min(a, b),
 			.end = max(a, b),
 		};
-		bool blocked = type != F_UNLCK &&
-			       model_conflict(&m, &want, owner);
+		bool blocked =
+			type != F_UNLCK && model_conflict(&m, &want, owner);
 
 		CHECK_EQ(apply(inode, &want, type), blocked ? -EAGAIN : 0);
 		for (u64 k = want.start; !blocked && k <= want.end; k++)
-			m.kind[owner][k] = type == F_UNLCK ? 0 :
-					   type == F_WRLCK ? 2 :
-							     1;
+			m.kind[owner][k] = type == F_UNLCK   ? 0
+					   : type == F_WRLCK ? 2
+							     : 1;
 		check_same(inode, &m);
 	}
 	for (uintptr_t o = 1; o <= OWNERS; o++)

@@ -31,8 +31,7 @@ static void touch_atime(struct file *file)
 	unsigned long flags = inode->sb->s_flags;
 	u64 atime = READ_ONCE(inode->atime_ns), now;
 
-	if ((file->f_flags & O_NOATIME) ||
-	    (flags & (MS_NOATIME | MS_RDONLY)) ||
+	if ((file->f_flags & O_NOATIME) || (flags & (MS_NOATIME | MS_RDONLY)) ||
 	    (S_ISDIR(inode->mode) && (flags & MS_NODIRATIME)))
 		return;
 	now = ktime_real_ns();
@@ -92,8 +91,8 @@ static mm_ssize_t write_page(struct inode *inode, struct iov_iter *from,
 
 	if (IS_ERR(page))
 		return PTR_ERR(page);
-	done = copy_from_iter(from, (char *)page_address(page) +
-					    (pos & (PAGE_SIZE - 1)), n);
+	done = copy_from_iter(
+		from, (char *)page_address(page) + (pos & (PAGE_SIZE - 1)), n);
 	SetPageDirty(page);
 	put_page(page);
 	if (done && pos + done > inode->mapping.i_size)
@@ -208,7 +207,7 @@ u64 memfs_blocks(const struct inode *inode)
 
 static unsigned int mode_to_dt(u32 mode)
 {
-	return mode >> 12 & 15;		/* S_IFMT's values are DT_'s << 12 */
+	return mode >> 12 & 15; /* S_IFMT's values are DT_'s << 12 */
 }
 
 /* The first entry at or behind cookie, referenced; NULL at the end. */
@@ -245,8 +244,8 @@ static struct dentry *child_after(struct dentry *dir, struct dentry *d,
 }
 
 int dcache_iterate(struct file *file, u64 *pos,
-		   int (*fill)(void *ctx, const char *name, size_t len,
-			       u64 ino, unsigned int type, u64 next_pos),
+		   int (*fill)(void *ctx, const char *name, size_t len, u64 ino,
+			       unsigned int type, u64 next_pos),
 		   void *ctx)
 {
 	struct dentry *dir = file->f_dentry, *d, *next;
@@ -254,10 +253,12 @@ int dcache_iterate(struct file *file, u64 *pos,
 	char name[NAME_MAX];
 	int stop = 0;
 
+	if (!dir->d_hashed)
+		return -ENOENT; /* removed: not even "." */
 	if (*pos == 0 && !fill(ctx, ".", 1, inode->ino, DT_DIR, 1))
 		*pos = 1;
-	if (*pos == 1 && !fill(ctx, "..", 2, dir->d_parent->d_inode->ino,
-			       DT_DIR, 2))
+	if (*pos == 1 &&
+	    !fill(ctx, "..", 2, dir->d_parent->d_inode->ino, DT_DIR, 2))
 		*pos = 2;
 	if (*pos < 2)
 		return 0;
@@ -275,9 +276,9 @@ int dcache_iterate(struct file *file, u64 *pos,
 		ino = d->d_inode->ino;
 		type = mode_to_dt(d->d_inode->mode);
 		spin_unlock(&dcache_lock);
-		stop = cookie < *pos ? 0 :
-				       fill(ctx, name, len, ino, type,
-					    cookie + 1);
+		stop = cookie < *pos
+			       ? 0
+			       : fill(ctx, name, len, ino, type, cookie + 1);
 		if (stop) {
 			dput(d);
 			break;
@@ -404,8 +405,7 @@ static int parse_options(struct inode *root, const char *options)
 	return err;
 }
 
-static int fill_with_root(struct super_block *sb, u32 mode,
-			  const char *options)
+static int fill_with_root(struct super_block *sb, u32 mode, const char *options)
 {
 	struct inode *root = memfs_new(sb, S_IFDIR | mode, 0, NULL);
 	int err;

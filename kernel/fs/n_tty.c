@@ -30,7 +30,7 @@
 
 #include "kernel/uapi.h"
 
-#define CTRL(c) ((u8)((c) & 0x1f))
+#define CTRL(c) ((u8)((c)&0x1f))
 #define DEL	0x7f
 #define BELL	0x07
 
@@ -41,7 +41,7 @@ static bool lflag(const struct n_tty *t, u32 bit)
 
 static bool is_cc(const struct n_tty *t, int which, u8 c)
 {
-	return c && t->termios.c_cc[which] == c;	/* 0: disabled */
+	return c && t->termios.c_cc[which] == c; /* 0: disabled */
 }
 
 static bool is_control(u8 c)
@@ -77,11 +77,11 @@ static void set_mark(struct n_tty *t, u32 pos, bool on)
 void n_tty_init(struct n_tty *t)
 {
 	static const u8 cc[KERNEL_NCCS] = {
-		[VINTR] = CTRL('c'),   [VQUIT] = 0x1c,
-		[VERASE] = DEL,	       [VKILL] = CTRL('u'),
-		[VEOF] = CTRL('d'),    [VMIN] = 1,
-		[VSTART] = CTRL('q'),  [VSTOP] = CTRL('s'),
-		[VSUSP] = CTRL('z'),   [VREPRINT] = CTRL('r'),
+		[VINTR] = CTRL('c'),	[VQUIT] = 0x1c,
+		[VERASE] = DEL,		[VKILL] = CTRL('u'),
+		[VEOF] = CTRL('d'),	[VMIN] = 1,
+		[VSTART] = CTRL('q'),	[VSTOP] = CTRL('s'),
+		[VSUSP] = CTRL('z'),	[VREPRINT] = CTRL('r'),
 		[VDISCARD] = CTRL('o'), [VWERASE] = CTRL('w'),
 		[VLNEXT] = CTRL('v'),
 	};
@@ -314,8 +314,8 @@ static void put_line_end(struct n_tty *t, u8 c, const struct n_tty_out *out)
 {
 	if (!put(t, c, true))
 		return;
-	if (c == '\n' ? lflag(t, ECHO) || lflag(t, ECHONL) :
-			c && lflag(t, ECHO))
+	if (c == '\n' ? lflag(t, ECHO) || lflag(t, ECHONL)
+		      : c && lflag(t, ECHO))
 		echo_typed(t, c, out);
 }
 
@@ -337,10 +337,10 @@ static int signal_of(const struct n_tty *t, u8 c)
 {
 	if (!lflag(t, ISIG))
 		return 0;
-	return is_cc(t, VINTR, c) ? SIGINT :
-	       is_cc(t, VQUIT, c) ? SIGQUIT :
-	       is_cc(t, VSUSP, c) ? SIGTSTP :
-				    0;
+	return is_cc(t, VINTR, c)   ? SIGINT
+	       : is_cc(t, VQUIT, c) ? SIGQUIT
+	       : is_cc(t, VSUSP, c) ? SIGTSTP
+				    : 0;
 }
 
 /* ^S and ^Q; with IXANY anything restarts the output. */
@@ -484,7 +484,7 @@ void n_tty_set_termios(struct n_tty *t, const struct k_termios *new)
 	bool was_canon = lflag(t, ICANON);
 
 	t->termios = *new;
-	if (!(new->c_iflag & IXON))
+	if (!(new->c_iflag &IXON))
 		t->stopped = false;
 	if (was_canon == lflag(t, ICANON))
 		return;
@@ -503,13 +503,13 @@ void n_tty_validate(const struct n_tty *t)
 {
 	u32 marks = 0;
 
-	BUG_ON(t->canon - t->tail > t->head - t->tail);		/* N1 */
+	BUG_ON(t->canon - t->tail > t->head - t->tail); /* N1 */
 	BUG_ON(t->head - t->tail > N_TTY_BUF_SIZE);
 	for (u32 i = t->tail; i != t->canon; i++)
 		marks += marked(t, i);
-	BUG_ON(marks != t->nr_lines);				/* N2 */
+	BUG_ON(marks != t->nr_lines); /* N2 */
 	if (lflag(t, ICANON))
 		BUG_ON(t->canon != t->tail && !marked(t, t->canon - 1));
 	else
-		BUG_ON(marks || t->canon != t->head);		/* N4 */
+		BUG_ON(marks || t->canon != t->head); /* N4 */
 }

@@ -102,14 +102,14 @@ TEST(tty_erase_word_and_kill_edit_the_line_and_the_screen)
 
 	type(y, "ab\x7f");
 	CHECK_STR(y->echo, "ab\b \b");
-	type(y, "\x7f\x7f\x7f");	/* no further than the line */
+	type(y, "\x7f\x7f\x7f"); /* no further than the line */
 	CHECK_STR(y->echo, "\b \b");
 	type(y, "one two  \x17");
 	type(y, "x\n");
 	CHECK_STR(read_once(y, 100), "one x\n");
 	type(y, "garbage\x15ok\n");
 	CHECK_STR(read_once(y, 100), "ok\n");
-	type(y, "\x01\x7f");		/* ^A takes two columns */
+	type(y, "\x01\x7f"); /* ^A takes two columns */
 	CHECK_STR(y->echo, "^A\b \b\b \b");
 	type(y, "a\tb\x7f\x7f");
 	CHECK_STR(y->echo, "a\tb\b \b\b\b\b\b\b\b\b");
@@ -139,7 +139,7 @@ TEST(tty_eof_ends_the_input_only_at_a_lines_start)
 	CHECK_STR(read_once(y, 100), "abc");
 	CHECK_STR(read_once(y, 100), "-");
 	type(y, "abc\x04");
-	CHECK_STR(read_once(y, 3), "abc");	/* exactly full: no EOF after */
+	CHECK_STR(read_once(y, 3), "abc"); /* exactly full: no EOF after */
 	CHECK_STR(read_once(y, 3), "-");
 	kfree(y);
 }
@@ -259,7 +259,7 @@ TEST(tty_output_is_processed_as_the_flags_say)
 	CHECK_STR(output(y, "\rx\r"), "x\r");
 	y->t.termios.c_oflag = OPOST | OLCUC;
 	CHECK_STR(output(y, "aZ"), "AZ");
-	y->t.termios.c_oflag = ONLCR;		/* without OPOST: nothing */
+	y->t.termios.c_oflag = ONLCR; /* without OPOST: nothing */
 	CHECK_STR(output(y, "\n"), "\n");
 	kfree(y);
 }

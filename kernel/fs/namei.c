@@ -24,13 +24,13 @@
 #include "port/x86_64/uaccess.h"
 
 struct walk {
-	struct dentry *root;		/* referenced */
-	struct dentry *held;		/* referenced */
-	struct dentry *cur;		/* held or found under dcache_lock */
+	struct dentry *root; /* referenced */
+	struct dentry *held; /* referenced */
+	struct dentry *cur; /* held or found under dcache_lock */
 	unsigned int flags;
 	unsigned int nr_links;
-	const char *name;		/* what is left */
-	char *buf;			/* holds name after a symlink */
+	const char *name; /* what is left */
+	char *buf; /* holds name after a symlink */
 };
 
 /* One component of the path. */
@@ -38,7 +38,7 @@ struct comp {
 	const char *name;
 	size_t len;
 	const char *rest;
-	bool slash;			/* a slash follows it */
+	bool slash; /* a slash follows it */
 };
 
 int getname_flags(struct filename *fn, const char *uname, bool may_be_empty)
@@ -118,8 +118,8 @@ static void follow_dotdot_locked(struct walk *w)
 static struct dentry *lookup_slow(struct dentry *dir, const char *name,
 				  size_t len)
 {
-	struct inode *inode = dir->d_inode->i_op->lookup(dir->d_inode, name,
-							 len);
+	struct inode *inode =
+		dir->d_inode->i_op->lookup(dir->d_inode, name, len);
 	struct dentry *d, *other;
 	int err;
 
@@ -133,7 +133,7 @@ static struct dentry *lookup_slow(struct dentry *dir, const char *name,
 	d->d_inode = inode;
 	spin_lock(&dcache_lock);
 	other = d_lookup_locked(dir, name, len, d->d_hash);
-	if (other) {		/* someone else was faster */
+	if (other) { /* someone else was faster */
 		dget(other);
 		err = 0;
 	} else {
@@ -147,11 +147,11 @@ static struct dentry *lookup_slow(struct dentry *dir, const char *name,
 	return d;
 }
 
-static struct dentry *lookup_cached_locked(struct dentry *dir,
-					   const char *name, size_t len)
+static struct dentry *lookup_cached_locked(struct dentry *dir, const char *name,
+					   size_t len)
 {
-	struct dentry *d = d_lookup_locked(dir, name, len,
-					   name_hash(name, len));
+	struct dentry *d =
+		d_lookup_locked(dir, name, len, name_hash(name, len));
 
 	if (d && !d->d_sb->s_pinned && d->d_inode->i_op->valid &&
 	    !d->d_inode->i_op->valid(d->d_inode)) {
@@ -234,8 +234,8 @@ static int splice_target(struct walk *w, struct dentry *link,
 }
 
 /* cur is a symlink in dir; no lock held, both referenced by the caller. */
-static int walk_follow(struct walk *w, struct dentry *dir,
-		       struct dentry *link, const struct comp *c)
+static int walk_follow(struct walk *w, struct dentry *dir, struct dentry *link,
+		       const struct comp *c)
 {
 	struct dentry *to;
 	int err;
@@ -462,8 +462,7 @@ static void set_last(struct parent *p, const struct walk *w,
 	p->type = is_dot(c) ? LAST_DOT : is_dotdot(c) ? LAST_DOTDOT : LAST_NORM;
 }
 
-int path_parent(int dfd, const char *name, unsigned int flags,
-		struct parent *p)
+int path_parent(int dfd, const char *name, unsigned int flags, struct parent *p)
 {
 	struct walk w = {.flags = flags | LOOKUP_PARENT};
 	struct comp c = {0};

@@ -59,9 +59,9 @@ static void unlink_path(const char *path)
 static void remove_tree(void)
 {
 	static const char *const paths[] = {
-		"/t/a/b", "/t/a/f",   "/t/a",	  "/t/file",  "/t/to_a",
-		"/t/abs", "/t/up",    "/t/loop1", "/t/loop2", "/t/dangling",
-		"/t",
+		"/t/a/b",   "/t/a/f",	   "/t/a",  "/t/file",
+		"/t/to_a",  "/t/abs",	   "/t/up", "/t/loop1",
+		"/t/loop2", "/t/dangling", "/t",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
@@ -98,9 +98,9 @@ TEST(paths_lead_where_path_resolution_says)
 		{"/t//a/./b/", 0, "/t/a/b"},
 		{"/t/a/b/../f", 0, "/t/a/f"},
 		{"/../../t", 0, "/t"},
-		{"/t/none", 0, "2"},		/* ENOENT */
+		{"/t/none", 0, "2"}, /* ENOENT */
 		{"", 0, "2"},
-		{"/t/file/", 0, "20"},		/* ENOTDIR */
+		{"/t/file/", 0, "20"}, /* ENOTDIR */
 		{"/t/file/x", 0, "20"},
 		{"/t/file/..", 0, "20"},
 		{"/t/file", LOOKUP_DIRECTORY, "20"},
@@ -112,7 +112,7 @@ TEST(paths_lead_where_path_resolution_says)
 		{"/t/abs/../f", 0, "/t/a/f"},
 		{"/t/up/t/a", 0, "/t/a"},
 		{"/t/loop1", 0, "/t/loop1"},
-		{"/t/loop1", LOOKUP_FOLLOW, "40"},	/* ELOOP */
+		{"/t/loop1", LOOKUP_FOLLOW, "40"}, /* ELOOP */
 		{"/t/loop1/x", 0, "40"},
 		{"/t/dangling", 0, "/t/dangling"},
 		{"/t/dangling", LOOKUP_FOLLOW, "2"},
@@ -135,7 +135,7 @@ TEST(paths_a_name_may_have_255_bytes)
 	CHECK_STR(found(path, 0), "2");
 	path[NAME_MAX + 1] = 'x';
 	path[NAME_MAX + 2] = '\0';
-	CHECK_STR(found(path, 0), "36");	/* ENAMETOOLONG */
+	CHECK_STR(found(path, 0), "36"); /* ENAMETOOLONG */
 }
 
 TEST(paths_forty_links_are_followed_and_no_more)
@@ -184,8 +184,7 @@ TEST(paths_the_parent_of_a_dangling_links_target_is_found)
 
 TEST(paths_making_a_name_without_memory_leaves_nothing)
 {
-	struct dentry *d, *t = make(root_sb->s_root, "t", S_IFDIR | 0755,
-				    NULL);
+	struct dentry *d, *t = make(root_sb->s_root, "t", S_IFDIR | 0755, NULL);
 
 	EACH_FAILURE(n) {
 		static const char name[] =

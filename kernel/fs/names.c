@@ -32,7 +32,7 @@ static struct inode *make_inode(struct inode *dir, u32 mode, u64 rdev,
 	struct inode *inode;
 
 	if (!op->create)
-		return ERR_PTR(S_ISREG(mode) ? -EACCES : -EPERM);
+		return ERR_PTR(-ENOENT); /* proc: not even for root */
 	inode = op->create(dir, mode, rdev, target);
 	if (IS_ERR(inode))
 		return inode;
@@ -321,8 +321,8 @@ SYSCALL_DEFINE2(link, const char *, old, const char *, new)
 	return do_linkat(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-SYSCALL_DEFINE5(linkat, int, odfd, const char *, old, int, ndfd,
-		const char *, new, int, flags)
+SYSCALL_DEFINE5(linkat, int, odfd, const char *, old, int, ndfd, const char *,
+		new, int, flags)
 {
 	return do_linkat(odfd, old, ndfd, new, flags);
 }
@@ -387,7 +387,7 @@ static int unlink_locked(struct dentry *dir, struct dentry *d, bool is_rmdir)
 		return err;
 	inode_changed(d->d_inode);
 	inode_modified(dir->d_inode);
-	dput(d);			/* the directory's reference */
+	dput(d); /* the directory's reference */
 	return 0;
 }
 
@@ -400,10 +400,10 @@ static int remove_at(int dfd, const char *name, bool is_rmdir)
 	if (err)
 		return err;
 	if (p.type != LAST_NORM) {
-		err = !is_rmdir		       ? -EISDIR :
-		      p.type == LAST_DOT       ? -EINVAL :
-		      p.type == LAST_DOTDOT    ? -ENOTEMPTY :
-						 -EBUSY;
+		err = !is_rmdir		      ? -EISDIR
+		      : p.type == LAST_DOT    ? -EINVAL
+		      : p.type == LAST_DOTDOT ? -ENOTEMPTY
+					      : -EBUSY;
 		goto out;
 	}
 	mutex_lock(&p.dir->d_inode->i_lock);
@@ -459,8 +459,8 @@ SYSCALL_DEFINE3(unlinkat, int, dfd, const char *, path, int, flags)
 
 struct move {
 	struct parent from, to;
-	struct dentry *old;		/* referenced */
-	struct dentry *new;		/* referenced, or NULL */
+	struct dentry *old; /* referenced */
+	struct dentry *new; /* referenced, or NULL */
 	unsigned int flags;
 };
 
@@ -537,9 +537,9 @@ static int commit_move_locked(struct move *m, struct dentry *fresh)
 		return -EINVAL;
 	if (!m->to.dir->d_hashed || !m->from.dir->d_hashed)
 		return -ENOENT;
-	if (old->d_mounted || (new && new->d_mounted))
+	if (old->d_mounted || (new &&new->d_mounted))
 		return -EBUSY;
-	if (new && d_is_descendant_locked(m->from.dir, new))
+	if (new &&d_is_descendant_locked(m->from.dir, new))
 		return m->flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
 	if (m->flags & RENAME_EXCHANGE) {
 		d_exchange_locked(old, new);
@@ -587,7 +587,7 @@ static int move_locked(struct move *m)
 		inode_modified(m->to.dir->d_inode);
 		if (m->new && !(m->flags & RENAME_EXCHANGE)) {
 			inode_changed(m->new->d_inode);
-			dput(m->new);	/* the directory's reference */
+			dput(m->new); /* the directory's reference */
 		}
 	}
 	dput(fresh);
@@ -600,10 +600,9 @@ static int rename_in(struct move *m)
 	int err;
 
 	if (m->from.type != LAST_NORM || m->to.type != LAST_NORM)
-		return m->flags & RENAME_NOREPLACE &&
-				       m->to.type != LAST_NORM ?
-			       -EEXIST :
-			       -EBUSY;
+		return m->flags & RENAME_NOREPLACE && m->to.type != LAST_NORM
+			       ? -EEXIST
+			       : -EBUSY;
 	if (m->from.dir->d_sb != m->to.dir->d_sb)
 		return -EXDEV;
 	mutex_lock(&rename_mutex);
@@ -660,8 +659,8 @@ SYSCALL_DEFINE2(rename, const char *, old, const char *, new)
 	return do_renameat(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-SYSCALL_DEFINE4(renameat, int, odfd, const char *, old, int, ndfd,
-		const char *, new)
+SYSCALL_DEFINE4(renameat, int, odfd, const char *, old, int, ndfd, const char *,
+		new)
 {
 	return do_renameat(odfd, old, ndfd, new, 0);
 }

@@ -20,21 +20,27 @@
 
 /* ---- open ---- */
 
-#define VALID_OPEN_FLAGS                                                    \
-	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |     \
-	 O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE |           \
-	 O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |        \
+#define VALID_OPEN_FLAGS                                                \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | \
+	 O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE |       \
+	 O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |    \
 	 O_TMPFILE)
 #define PATH_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-/* Unknown bits are dropped, as open(2) (unlike openat2) always has. */
+/*
+ * Unknown bits are dropped, as open(2) (unlike openat2) always has; on 64 bits
+ * every file is a large one.
+ */
 static int check_open_flags(int *flags)
 {
 	*flags &= VALID_OPEN_FLAGS;
-	if ((*flags & O_TMPFILE) == O_TMPFILE)
-		return *flags & (O_WRONLY | O_RDWR) ? -EOPNOTSUPP : -EINVAL;
+	if ((*flags & O_TMPFILE) == O_TMPFILE &&
+	    !(*flags & (O_WRONLY | O_RDWR)))
+		return -EINVAL;
 	if (*flags & O_PATH)
 		*flags &= PATH_FLAGS;
+	else
+		*flags |= O_LARGEFILE;
 	if ((*flags & O_CREAT) && (*flags & O_DIRECTORY))
 		return -EINVAL;
 	return 0;
@@ -59,6 +65,8 @@ static int may_open(struct dentry *d, int flags, bool created)
 
 	if (flags & O_PATH)
 		return 0;
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		return -EOPNOTSUPP; /* no file system here has them */
 	if (S_ISLNK(inode->mode))
 		return -ELOOP;
 	if (S_ISDIR(inode->mode) &&
@@ -119,8 +127,8 @@ out:
 	return d;
 }
 
-static struct dentry *open_find(int dfd, const char *name, int flags,
-				u32 mode, bool *created)
+static struct dentry *open_find(int dfd, const char *name, int flags, u32 mode,
+				bool *created)
 {
 	unsigned int look = 0;
 	struct dentry *d;
@@ -137,8 +145,7 @@ static struct dentry *open_find(int dfd, const char *name, int flags,
 	return err ? ERR_PTR(err) : d;
 }
 
-static struct file *do_filp_open(int dfd, const char *name, int flags,
-				 u32 mode)
+static struct file *do_filp_open(int dfd, const char *name, int flags, u32 mode)
 {
 	struct dentry *d;
 	struct file *f;
@@ -183,8 +190,7 @@ struct file *open_exec_at(int dfd, const char *path, int at_flags)
 		return ERR_PTR(err);
 	if (S_ISLNK(d->d_inode->mode))
 		err = -ELOOP;
-	else if (!S_ISREG(d->d_inode->mode) ||
-		 (d->d_sb->s_flags & MS_NOEXEC))
+	else if (!S_ISREG(d->d_inode->mode) || (d->d_sb->s_flags & MS_NOEXEC))
 		err = -EACCES;
 	else
 		err = inode_permission(d->d_inode, MAY_EXEC);
@@ -256,10 +262,9 @@ static long do_faccessat(int dfd, const char *uname, unsigned int mode,
 	    (d->d_sb->s_flags & MS_NOEXEC))
 		err = -EACCES;
 	else if (mode)
-		err = flags & AT_EACCESS ?
-			      inode_permission(d->d_inode, mode) :
-			      inode_permission_as(d->d_inode, mode, c->uid,
-						  c->gid);
+		err = flags & AT_EACCESS ? inode_permission(d->d_inode, mode)
+					 : inode_permission_as(d->d_inode, mode,
+							       c->uid, c->gid);
 	dput(d);
 	return err;
 }
@@ -274,8 +279,7 @@ SYSCALL_DEFINE3(faccessat, int, dfd, const char *, path, u32, mode)
 	return do_faccessat(dfd, path, mode, 0);
 }
 
-SYSCALL_DEFINE4(faccessat2, int, dfd, const char *, path, u32, mode, int,
-		flags)
+SYSCALL_DEFINE4(faccessat2, int, dfd, const char *, path, u32, mode, int, flags)
 {
 	return do_faccessat(dfd, path, mode, flags);
 }
@@ -372,16 +376,15 @@ static int set_owner(struct inode *inode, u32 uid, u32 gid)
 		if (gid != (u32)-1)
 			inode->gid = gid;
 		if (!S_ISDIR(inode->mode) && (inode->mode & 0111))
-			inode->mode &= ~(S_ISUID |
-					 (inode->mode & 0010 ? S_ISGID : 0));
+			inode->mode &=
+				~(S_ISUID | (inode->mode & 0010 ? S_ISGID : 0));
 		inode_changed(inode);
 	}
 	mutex_unlock(&inode->i_lock);
 	return err;
 }
 
-static long do_fchownat(int dfd, const char *uname, u32 uid, u32 gid,
-			int flags)
+static long do_fchownat(int dfd, const char *uname, u32 uid, u32 gid, int flags)
 {
 	struct dentry *d;
 	int err;
@@ -406,8 +409,8 @@ SYSCALL_DEFINE3(lchown, const char *, path, u32, uid, u32, gid)
 	return do_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
 }
 
-SYSCALL_DEFINE5(fchownat, int, dfd, const char *, path, u32, uid, u32, gid,
-		int, flags)
+SYSCALL_DEFINE5(fchownat, int, dfd, const char *, path, u32, uid, u32, gid, int,
+		flags)
 {
 	return do_fchownat(dfd, path, uid, gid, flags);
 }
@@ -457,8 +460,6 @@ static int set_times(struct inode *inode, const struct timespec64 t[2])
 
 	if (err)
 		return err;
-	if (t[0].tv_nsec == UTIME_OMIT && t[1].tv_nsec == UTIME_OMIT)
-		return 0;
 	if (!inode_owner_or_root(inode)) {
 		if (!both_now)
 			return -EPERM;
@@ -489,6 +490,8 @@ static long do_utimes(int dfd, const char *uname, const struct timespec64 *t,
 		t = now;
 	if (!valid_time(&t[0]) || !valid_time(&t[1]))
 		return -EINVAL;
+	if (t[0].tv_nsec == UTIME_OMIT && t[1].tv_nsec == UTIME_OMIT)
+		return 0; /* not even the path matters */
 	if (!uname && dfd != AT_FDCWD) {
 		f = fdget(dfd);
 		if (!f.file)
@@ -573,9 +576,9 @@ int do_truncate(struct inode *inode, u64 size)
 			return (int)room;
 		}
 	}
-	err = inode->i_op && inode->i_op->truncate ?
-		      inode->i_op->truncate(inode, size) :
-		      -EINVAL;
+	err = inode->i_op && inode->i_op->truncate
+		      ? inode->i_op->truncate(inode, size)
+		      : -EINVAL;
 	if (!err) {
 		inode_remove_privs(inode);
 		inode_modified(inode);

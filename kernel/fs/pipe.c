@@ -30,17 +30,17 @@
 #include "kernel/task.h"
 
 #define PIPE_DEF_PAGES 16U
-#define PIPE_MAX_BYTES (1U << 20)	/* fs.pipe-max-size */
+#define PIPE_MAX_BYTES (1U << 20) /* fs.pipe-max-size */
 
 struct pipe {
 	struct mutex mutex;
-	u32 nr_pages;			/* slots, a power of two */
+	u32 nr_pages; /* slots, a power of two */
 	u64 head, tail;
 	struct page **pages;
 	struct page *spare;
 	u32 readers, writers;
-	u32 reader_opens, writer_opens;	/* ever: FIFO's open waits */
-	u32 files;			/* open files that refer to it */
+	u32 reader_opens, writer_opens; /* ever: FIFO's open waits */
+	u32 files; /* open files that refer to it */
 	struct wait_queue_head rd_wait, wr_wait;
 	struct page *def_pages[PIPE_DEF_PAGES];
 };
@@ -117,8 +117,7 @@ static u32 slot_of(const struct pipe *p, u64 pos)
 static struct page *slot_page(struct pipe *p, u32 slot)
 {
 	if (!p->pages[slot]) {
-		p->pages[slot] = p->spare ? p->spare :
-					    alloc_page(GFP_HIGHUSER);
+		p->pages[slot] = p->spare ? p->spare : alloc_page(GFP_HIGHUSER);
 		p->spare = NULL;
 	}
 	return p->pages[slot];
@@ -192,8 +191,7 @@ static mm_ssize_t ring_write(struct pipe *p, struct iov_iter *from)
 
 		if (!page)
 			return done ? done : -ENOMEM;
-		got = copy_from_iter(from, (char *)page_address(page) + off,
-				     n);
+		got = copy_from_iter(from, (char *)page_address(page) + off, n);
 		p->head += got;
 		done += (mm_ssize_t)got;
 		if (got < n) {
@@ -209,10 +207,10 @@ static mm_ssize_t ring_write(struct pipe *p, struct iov_iter *from)
 static void pipe_validate(const struct pipe *p)
 {
 	BUG_ON(p->nr_pages & (p->nr_pages - 1));
-	BUG_ON(p->tail > p->head || room(p) > capacity(p));	/* P1 */
+	BUG_ON(p->tail > p->head || room(p) > capacity(p)); /* P1 */
 	for (u64 at = p->tail; at < p->head;
 	     at = (at & ~(u64)(PAGE_SIZE - 1)) + PAGE_SIZE)
-		BUG_ON(!p->pages[slot_of(p, at)]);		/* P2 */
+		BUG_ON(!p->pages[slot_of(p, at)]); /* P2 */
 	BUG_ON(p->head == p->tail && (p->head & (PAGE_SIZE - 1))); /* P3 */
 }
 #else
@@ -251,9 +249,8 @@ static mm_ssize_t pipe_read(struct file *file, struct iov_iter *to, u64 *pos)
 			wake_up(&p->wr_wait);
 		if (ret != -EAGAIN || nonblocking(file))
 			return ret;
-		ret = wait_event_interruptible(&p->rd_wait,
-					       used(p) ||
-						       !READ_ONCE(p->writers));
+		ret = wait_event_interruptible(
+			&p->rd_wait, used(p) || !READ_ONCE(p->writers));
 		if (ret)
 			return ret;
 	}
@@ -269,8 +266,7 @@ static mm_ssize_t write_some(struct pipe *p, struct iov_iter *from, bool whole)
 	return ring_write(p, from);
 }
 
-static mm_ssize_t pipe_write(struct file *file, struct iov_iter *from,
-			     u64 *pos)
+static mm_ssize_t pipe_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	struct pipe *p = file->private_data;
 	bool whole = from->count <= PIPE_BUF;
@@ -429,8 +425,8 @@ static int fifo_open(struct inode *inode, struct file *file)
 	if (!p)
 		return -ENOMEM;
 	mutex_lock(&p->mutex);
-	err = rw == FMODE_WRITE && nonblocking(file) && !p->readers ? -ENXIO :
-								      0;
+	err = rw == FMODE_WRITE && nonblocking(file) && !p->readers ? -ENXIO
+								    : 0;
 	count_end(p, rw);
 	mutex_unlock(&p->mutex);
 	wake_up(&p->rd_wait);
@@ -509,7 +505,7 @@ static int create_pipe(struct file *f[2], int flags)
 		goto out;
 	d->d_inode->i_pipe = p;
 	f[1] = pipe_end(d, p, O_WRONLY | flags);
-	p = NULL;			/* f[0] frees it */
+	p = NULL; /* f[0] frees it */
 	if (!f[1]) {
 		fput(f[0]);
 		goto out;
@@ -527,7 +523,7 @@ static int do_pipe2(int *ufds, int flags)
 	struct file *f[2];
 	int fd[2], err;
 
-	if (flags & O_DIRECT)		/* packet mode */
+	if (flags & O_DIRECT) /* packet mode */
 		return -EINVAL;
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;

@@ -145,9 +145,9 @@ static u64 time_left(u64 start, u64 timeout)
 {
 	u64 spent = ktime_ns() - start;
 
-	return timeout == UINT64_MAX ? timeout :
-	       spent >= timeout      ? 0 :
-				       timeout - spent;
+	return timeout == UINT64_MAX ? timeout
+	       : spent >= timeout    ? 0
+				     : timeout - spent;
 }
 
 static void store_left(struct timespec64 *uts, u64 start, u64 timeout)
@@ -250,9 +250,8 @@ static long end_masked(long ret, const void *usigmask)
 	return poll_result(ret);
 }
 
-SYSCALL_DEFINE5(ppoll, struct k_pollfd *, fds, u32, nr,
-		struct timespec64 *, uts, const u64 *, usigmask, size_t,
-		sigsetsize)
+SYSCALL_DEFINE5(ppoll, struct k_pollfd *, fds, u32, nr, struct timespec64 *,
+		uts, const u64 *, usigmask, size_t, sigsetsize)
 {
 	u64 ns = UINT64_MAX, start = ktime_ns();
 	struct timespec64 ts;

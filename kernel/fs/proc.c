@@ -186,8 +186,7 @@ typedef int (*fill_fn)(void *ctx, const char *name, size_t len, u64 ino,
 /* Positions: 0 ".", 1 "..", then children, then numbers from this on. */
 #define POS_NUMBERS 1024U
 
-static int iterate_numbers(struct inode *dir, u64 *pos, fill_fn fill,
-			   void *ctx)
+static int iterate_numbers(struct inode *dir, u64 *pos, fill_fn fill, void *ctx)
 {
 	const struct proc_inode *d = proc_of(dir);
 	const struct proc_dynamic *dyn = d->entry->dynamic;
@@ -198,8 +197,7 @@ static int iterate_numbers(struct inode *dir, u64 *pos, fill_fn fill,
 		return -EACCES;
 	while ((nr = dyn->next(d, (u32)(*pos - POS_NUMBERS))) >= 0) {
 		u64 next = POS_NUMBERS + (u64)nr + 1;
-		int len = scnprintf(name, sizeof(name), "%lld",
-				    (long long)nr);
+		int len = scnprintf(name, sizeof(name), "%lld", (long long)nr);
 
 		if (fill(ctx, name, (size_t)len,
 			 (u64)nr << 40 | ((uintptr_t)dyn->entry & 0xfffff),
@@ -220,9 +218,9 @@ static int proc_iterate(struct file *file, u64 *pos, fill_fn fill, void *ctx)
 		return -ENOENT;
 	if (*pos == 0 && !fill(ctx, ".", 1, dir->ino, DT_DIR, 1))
 		*pos = 1;
-	if (*pos == 1 && !fill(ctx, "..", 2,
-			       file->f_dentry->d_parent->d_inode->ino, DT_DIR,
-			       2))
+	if (*pos == 1 &&
+	    !fill(ctx, "..", 2, file->f_dentry->d_parent->d_inode->ino, DT_DIR,
+		  2))
 		*pos = 2;
 	if (*pos < 2)
 		return 0;
@@ -248,8 +246,7 @@ static int may_follow(const struct proc_inode *pi)
 {
 	if (task_gone(pi))
 		return -ENOENT;
-	return pi->entry->sensitive && !proc_may_access(pi->task) ? -EACCES :
-								    0;
+	return pi->entry->sensitive && !proc_may_access(pi->task) ? -EACCES : 0;
 }
 
 static struct dentry *proc_jump(struct inode *inode)
@@ -320,8 +317,6 @@ static int proc_open(struct inode *inode, struct file *file)
 		return -ESRCH;
 	if (pi->entry->sensitive && !proc_may_access(pi->task))
 		return -EACCES;
-	if ((file->f_mode & FMODE_WRITE) && !pi->entry->store)
-		return -EACCES;
 	file->private_data = kzalloc(sizeof(struct proc_text), GFP_KERNEL);
 	return file->private_data ? 0 : -ENOMEM;
 }
@@ -356,8 +351,7 @@ static mm_ssize_t proc_read(struct file *file, struct iov_iter *to, u64 *pos)
 	return ret;
 }
 
-static mm_ssize_t proc_write(struct file *file, struct iov_iter *from,
-			     u64 *pos)
+static mm_ssize_t proc_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	const struct proc_inode *pi = proc_of(file->f_inode);
 	size_t n = from->count;

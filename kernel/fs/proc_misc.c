@@ -56,8 +56,7 @@ static void show_loadavg(struct seq_buf *s)
 		/* Rounded to hundredths, of a fixed point of 11 bits. */
 		unsigned long v = avg[i] + 10;
 
-		seq_printf(s, "%lu.%02lu ", v >> 11,
-			   ((v & 2047) * 100) >> 11);
+		seq_printf(s, "%lu.%02lu ", v >> 11, ((v & 2047) * 100) >> 11);
 	}
 	seq_printf(s, "%u/%u %d\n", sched_nr_running(), nr_threads_total(),
 		   last_pid());
@@ -86,9 +85,8 @@ static unsigned int count_blocked(void)
 	unsigned int n = 0;
 
 	spin_lock(&tasklist_lock);
-	for_each_task(t)
-		n += READ_ONCE(t->state) == TASK_UNINTERRUPTIBLE &&
-		     !(t->flags & PF_KTHREAD);
+	for_each_task(t) n += READ_ONCE(t->state) == TASK_UNINTERRUPTIBLE &&
+			      !(t->flags & PF_KTHREAD);
 	spin_unlock(&tasklist_lock);
 	return n;
 }
@@ -125,8 +123,7 @@ static void show_stat(struct seq_buf *s)
 
 /* ---- the machine ---- */
 
-static void show_one_cpu(struct seq_buf *s, unsigned int cpu,
-			 const char *flags)
+static void show_one_cpu(struct seq_buf *s, unsigned int cpu, const char *flags)
 {
 	const struct x86_cpu_info *c = x86_cpu_info();
 	u64 khz = x86_tsc_khz();
@@ -138,14 +135,17 @@ static void show_one_cpu(struct seq_buf *s, unsigned int cpu,
 	seq_printf(s, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
 	if (c->cache_kib)
 		seq_printf(s, "cache size\t: %u KB\n", c->cache_kib);
-	seq_printf(s, "physical id\t: %u\nsiblings\t: 1\ncore id\t\t: 0\n"
-		      "cpu cores\t: 1\n",
+	seq_printf(s,
+		   "physical id\t: %u\nsiblings\t: 1\ncore id\t\t: 0\n"
+		   "cpu cores\t: 1\n",
 		   cpu);
-	seq_printf(s, "fpu\t\t: yes\nfpu_exception\t: yes\n"
-		      "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\n",
+	seq_printf(s,
+		   "fpu\t\t: yes\nfpu_exception\t: yes\n"
+		   "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\n",
 		   c->cpuid_level, flags);
-	seq_printf(s, "clflush size\t: %u\naddress sizes\t: %u bits physical, "
-		      "%u bits virtual\n\n",
+	seq_printf(s,
+		   "clflush size\t: %u\naddress sizes\t: %u bits physical, "
+		   "%u bits virtual\n\n",
 		   c->clflush_bytes, c->phys_bits, c->virt_bits);
 }
 
@@ -156,7 +156,7 @@ static void show_cpuinfo(struct seq_buf *s)
 	char *flags = kmalloc(FLAGS_MAX, GFP_KERNEL);
 
 	if (!flags) {
-		s->overflow = true;	/* no memory: seen as no room */
+		s->overflow = true; /* no memory: seen as no room */
 		return;
 	}
 	x86_cpu_flags(flags, FLAGS_MAX);
@@ -198,8 +198,7 @@ static int link_self(const struct proc_inode *pi, char *buf, size_t size)
 	return scnprintf(buf, size, "%d", current->tgid);
 }
 
-static int link_thread_self(const struct proc_inode *pi, char *buf,
-			    size_t size)
+static int link_thread_self(const struct proc_inode *pi, char *buf, size_t size)
 {
 	(void)pi;
 	return scnprintf(buf, size, "%d/task/%d", current->tgid, current->pid);
@@ -241,7 +240,10 @@ static void sys_pid_max(struct seq_buf *s)
 	seq_printf(s, "%d\n", PID_MAX);
 }
 
-#define TEXT_FILE(n, fn) {.name = (n), .mode = S_IFREG | 0444, .text = (fn)}
+#define TEXT_FILE(n, fn)                                          \
+	{                                                         \
+		.name = (n), .mode = S_IFREG | 0444, .text = (fn) \
+	}
 
 static const struct proc_entry sys_kernel[] = {
 	TEXT_FILE("hostname", sys_hostname),
@@ -270,11 +272,13 @@ const struct proc_entry proc_root_entries[] = {
 	{.name = "slabinfo", .mode = S_IFREG | 0400, .text = show_slabinfo},
 	TEXT_FILE("stat", show_stat),
 	{.name = "sys", .mode = S_IFDIR | 0555, .children = sys_dirs},
-	{.name = "thread-self", .mode = S_IFLNK | 0777,
+	{.name = "thread-self",
+	 .mode = S_IFLNK | 0777,
 	 .link = link_thread_self},
 	TEXT_FILE("uptime", show_uptime),
 	TEXT_FILE("version", show_version),
-	{.name = "vmallocinfo", .mode = S_IFREG | 0400,
+	{.name = "vmallocinfo",
+	 .mode = S_IFREG | 0400,
 	 .text = show_vmallocinfo},
 	TEXT_FILE("vmstat", show_vmstat),
 	TEXT_FILE("zoneinfo", show_zoneinfo),
@@ -293,7 +297,7 @@ static void put_range(struct seq_buf *s, unsigned int nr)
 
 static void sys_cpu_online(struct seq_buf *s)
 {
-	put_range(s, nr_online());	/* started in order, never stopped */
+	put_range(s, nr_online()); /* started in order, never stopped */
 }
 
 static void sys_cpu_possible(struct seq_buf *s)

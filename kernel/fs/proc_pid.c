@@ -208,14 +208,14 @@ static void mm_numbers(struct task_struct *t, bool access, struct snapshot *n,
 static void put_stat(struct seq_buf *s, struct task_struct *t,
 		     struct snapshot *n)
 {
-	const u64 low = 0x7fffffff;	/* the fields are 31 bits wide */
+	const u64 low = 0x7fffffff; /* the fields are 31 bits wide */
 	bool access = proc_may_access(t);
 	struct mm_part m;
 
 	mm_numbers(t, access, n, &m);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u ", t->pid, n->comm,
-		   task_state_char(t), n->ppid, n->pgrp, n->session,
-		   n->tty_nr, n->tpgid, linux_flags(t));
+		   task_state_char(t), n->ppid, n->pgrp, n->session, n->tty_nr,
+		   n->tpgid, linux_flags(t));
 	seq_printf(s, "%lu %lu %lu %lu ", n->min_flt, n->cmin_flt, n->maj_flt,
 		   n->cmaj_flt);
 	seq_printf(s, "%lu %lu %lu %lu ", TICKS(n->utime_ns),
@@ -230,8 +230,8 @@ static void put_stat(struct seq_buf *s, struct task_struct *t,
 		   n->blocked & low, n->ignored & low, n->caught & low,
 		   task_state_char(t) != 'R');
 	seq_printf(s, "%d %u 0 0 0 0 0 ", t->exit_signal, t->cpu);
-	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %d\n", m.data[0],
-		   m.data[1], m.brk, m.arg[0], m.arg[1], m.env[0], m.env[1],
+	seq_printf(s, "%lu %lu %lu %lu %lu %lu %lu %d\n", m.data[0], m.data[1],
+		   m.brk, m.arg[0], m.arg[1], m.env[0], m.env[1],
 		   access ? t->exit_code : 0);
 }
 
@@ -367,8 +367,9 @@ static int pid_status(struct seq_buf *s, const struct proc_inode *pi)
 	seq_printf(s, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t",
 		   t->cpus_allowed & online_cpu_mask());
 	put_cpu_list(s, t->cpus_allowed & online_cpu_mask());
-	seq_printf(s, "\nvoluntary_ctxt_switches:\t%lu\n"
-		      "nonvoluntary_ctxt_switches:\t%lu\n",
+	seq_printf(s,
+		   "\nvoluntary_ctxt_switches:\t%lu\n"
+		   "nonvoluntary_ctxt_switches:\t%lu\n",
 		   t->nvcsw, t->nivcsw);
 	return 0;
 }
@@ -576,32 +577,55 @@ static const struct proc_dynamic fd_family = {fd_find, fd_next, &fd_entry};
 
 /* ---- threads ---- */
 
-#define PID_FILES(stat_fn)                                                   \
-	{.name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline},    \
-	{.name = "comm", .mode = S_IFREG | 0644, .show = pid_comm,           \
-	 .store = pid_set_comm},                                             \
-	{.name = "cwd", .mode = S_IFLNK | 0777, .jump = jump_cwd,            \
-	 .sensitive = true},                                                 \
-	{.name = "environ", .mode = S_IFREG | 0400, .show = pid_environ,     \
-	 .sensitive = true},                                                 \
-	{.name = "exe", .mode = S_IFLNK | 0777, .jump = jump_exe,            \
-	 .sensitive = true},                                                 \
-	{.name = "fd", .mode = S_IFDIR | 0500, .dynamic = &fd_family},       \
-	{.name = "limits", .mode = S_IFREG | 0444, .show = pid_limits},      \
-	{.name = "maps", .mode = S_IFREG | 0444, .show = pid_maps,           \
-	 .sensitive = true},                                                 \
-	{.name = "mountinfo", .mode = S_IFREG | 0444,                        \
-	 .text = pid_mountinfo},                                             \
-	{.name = "mounts", .mode = S_IFREG | 0444, .text = pid_mounts},      \
-	{.name = "oom_score_adj", .mode = S_IFREG | 0644,                    \
-	 .show = pid_oom_adj, .store = pid_set_oom_adj},                     \
-	{.name = "root", .mode = S_IFLNK | 0777, .jump = jump_root,          \
-	 .sensitive = true},                                                 \
-	{.name = "smaps", .mode = S_IFREG | 0444, .show = pid_smaps,         \
-	 .sensitive = true},                                                 \
-	{.name = "stat", .mode = S_IFREG | 0444, .show = stat_fn},           \
-	{.name = "statm", .mode = S_IFREG | 0444, .show = pid_statm},        \
-	{.name = "status", .mode = S_IFREG | 0444, .show = pid_status}
+#define PID_FILES(stat_fn)                                                     \
+	{.name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline},      \
+		{.name = "comm",                                               \
+		 .mode = S_IFREG | 0644,                                       \
+		 .show = pid_comm,                                             \
+		 .store = pid_set_comm},                                       \
+		{.name = "cwd",                                                \
+		 .mode = S_IFLNK | 0777,                                       \
+		 .jump = jump_cwd,                                             \
+		 .sensitive = true},                                           \
+		{.name = "environ",                                            \
+		 .mode = S_IFREG | 0400,                                       \
+		 .show = pid_environ,                                          \
+		 .sensitive = true},                                           \
+		{.name = "exe",                                                \
+		 .mode = S_IFLNK | 0777,                                       \
+		 .jump = jump_exe,                                             \
+		 .sensitive = true},                                           \
+		{.name = "fd", .mode = S_IFDIR | 0500, .dynamic = &fd_family}, \
+		{.name = "limits",                                             \
+		 .mode = S_IFREG | 0444,                                       \
+		 .show = pid_limits},                                          \
+		{.name = "maps",                                               \
+		 .mode = S_IFREG | 0444,                                       \
+		 .show = pid_maps,                                             \
+		 .sensitive = true},                                           \
+		{.name = "mountinfo",                                          \
+		 .mode = S_IFREG | 0444,                                       \
+		 .text = pid_mountinfo},                                       \
+		{.name = "mounts",                                             \
+		 .mode = S_IFREG | 0444,                                       \
+		 .text = pid_mounts},                                          \
+		{.name = "oom_score_adj",                                      \
+		 .mode = S_IFREG | 0644,                                       \
+		 .show = pid_oom_adj,                                          \
+		 .store = pid_set_oom_adj},                                    \
+		{.name = "root",                                               \
+		 .mode = S_IFLNK | 0777,                                       \
+		 .jump = jump_root,                                            \
+		 .sensitive = true},                                           \
+		{.name = "smaps",                                              \
+		 .mode = S_IFREG | 0444,                                       \
+		 .show = pid_smaps,                                            \
+		 .sensitive = true},                                           \
+		{.name = "stat", .mode = S_IFREG | 0444, .show = stat_fn},     \
+		{.name = "statm", .mode = S_IFREG | 0444, .show = pid_statm},  \
+	{                                                                      \
+		.name = "status", .mode = S_IFREG | 0444, .show = pid_status   \
+	}
 
 static const struct proc_entry thread_files[] = {
 	PID_FILES(tid_stat),

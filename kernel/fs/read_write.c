@@ -23,9 +23,8 @@
 
 void iov_iter_user(struct iov_iter *it, const void *ubuf, size_t n)
 {
-	*it = (struct iov_iter){.base = (uintptr_t)ubuf,
-				.seg_left = n,
-				.count = n};
+	*it = (struct iov_iter){
+		.base = (uintptr_t)ubuf, .seg_left = n, .count = n};
 }
 
 void iov_iter_kernel(struct iov_iter *it, const void *buf, size_t n)
@@ -331,8 +330,8 @@ static mm_ssize_t rw_vector(int fd, const struct k_iovec *uvec,
 		return -EBADF;
 	ret = import_iovec(&c, &it, uvec, nr);
 	if (!ret) {
-		ret = own_pos ? transfer_at_pos(f.file, &it, fn) :
-				transfer_at(f.file, &it, pos, fn);
+		ret = own_pos ? transfer_at_pos(f.file, &it, fn)
+			      : transfer_at(f.file, &it, pos, fn);
 		free_iovec(&c);
 	}
 	fdput(f);
@@ -344,14 +343,13 @@ SYSCALL_DEFINE3(readv, int, fd, const struct k_iovec *, vec, unsigned long, nr)
 	return rw_vector(fd, vec, nr, 0, true, vfs_read);
 }
 
-SYSCALL_DEFINE3(writev, int, fd, const struct k_iovec *, vec, unsigned long,
-		nr)
+SYSCALL_DEFINE3(writev, int, fd, const struct k_iovec *, vec, unsigned long, nr)
 {
 	return rw_vector(fd, vec, nr, 0, true, vfs_write);
 }
 
-SYSCALL_DEFINE4(preadv, int, fd, const struct k_iovec *, vec, unsigned long,
-		nr, s64, pos)
+SYSCALL_DEFINE4(preadv, int, fd, const struct k_iovec *, vec, unsigned long, nr,
+		s64, pos)
 {
 	return rw_vector(fd, vec, nr, pos, false, vfs_read);
 }
@@ -421,10 +419,10 @@ SYSCALL_DEFINE3(lseek, int, fd, s64, off, u32, whence)
 		ret = -EINVAL;
 	} else {
 		mutex_lock(&f.file->f_pos_lock);
-		ret = f.file->f_op->llseek ?
-			      f.file->f_op->llseek(f.file, off, (int)whence) :
-			      generic_llseek(f.file, off, (int)whence,
-					     inode_size(f.file->f_inode));
+		ret = f.file->f_op->llseek
+			      ? f.file->f_op->llseek(f.file, off, (int)whence)
+			      : generic_llseek(f.file, off, (int)whence,
+					       inode_size(f.file->f_inode));
 		mutex_unlock(&f.file->f_pos_lock);
 	}
 	fdput(f);

@@ -151,9 +151,9 @@ static long do_readlinkat(int dfd, const char *path, char *ubuf, int size)
 	err = getname_flags(&fn, path, true);
 	if (err)
 		return err;
-	err = *fn.name || dfd != AT_FDCWD ?
-		      path_lookup(dfd, fn.name, LOOKUP_EMPTY, &d) :
-		      -ENOENT;
+	err = *fn.name || dfd != AT_FDCWD
+		      ? path_lookup(dfd, fn.name, LOOKUP_EMPTY, &d)
+		      : -ENOENT;
 	putname(&fn);
 	if (err)
 		return err;
@@ -255,8 +255,8 @@ static long set_nonblock(struct file *file, int *uarg)
 
 	if (get_user(on, uarg))
 		return -EFAULT;
-	WRITE_ONCE(file->f_flags, on ? file->f_flags | O_NONBLOCK :
-				       file->f_flags & ~O_NONBLOCK);
+	WRITE_ONCE(file->f_flags, on ? file->f_flags | O_NONBLOCK
+				     : file->f_flags & ~O_NONBLOCK);
 	return 0;
 }
 
@@ -291,9 +291,9 @@ SYSCALL_DEFINE3(ioctl, int, fd, u32, cmd, unsigned long, arg)
 		}
 		/* fall through */
 	default:
-		ret = f.file->f_op->ioctl ?
-			      f.file->f_op->ioctl(f.file, cmd, arg) :
-			      -ENOTTY;
+		ret = f.file->f_op->ioctl
+			      ? f.file->f_op->ioctl(f.file, cmd, arg)
+			      : -ENOTTY;
 	}
 	fdput(f);
 	return ret;

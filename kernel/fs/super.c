@@ -42,8 +42,8 @@ struct super_block pipefs_sb = {
 };
 
 #define MAX_FS_TYPES 8
-#define MS_KEPT                                                         \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME |    \
+#define MS_KEPT                                                      \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | \
 	 MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
 
 static struct {
@@ -77,8 +77,8 @@ struct super_block *sb_alloc(const struct file_system_type *type,
 	sb->s_flags = flags & MS_KEPT;
 	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
 		sb->s_flags |= MS_RELATIME;
-	sb->s_dev_minor = __atomic_fetch_add(&supers.next_minor, 1,
-					     __ATOMIC_RELAXED);
+	sb->s_dev_minor =
+		__atomic_fetch_add(&supers.next_minor, 1, __ATOMIC_RELAXED);
 	strscpy(sb->s_devname, devname, sizeof(sb->s_devname));
 	INIT_LIST_HEAD(&sb->s_mounts);
 	return sb;
@@ -264,9 +264,8 @@ static int copy_mount_string(char **out, const char *user)
 	return 0;
 }
 
-SYSCALL_DEFINE5(mount, const char *, udev, const char *, udir,
-		const char *, utype, unsigned long, flags,
-		const char *, uoptions)
+SYSCALL_DEFINE5(mount, const char *, udev, const char *, udir, const char *,
+		utype, unsigned long, flags, const char *, uoptions)
 {
 	char *dev = NULL, *type = NULL, *options = NULL;
 	struct dentry *where;
@@ -387,8 +386,8 @@ static void put_flags(struct seq_buf *s, unsigned long flags)
 		unsigned long flag;
 		const char *text;
 	} names[] = {
-		{MS_NOSUID, ",nosuid"},	      {MS_NODEV, ",nodev"},
-		{MS_NOEXEC, ",noexec"},	      {MS_NOATIME, ",noatime"},
+		{MS_NOSUID, ",nosuid"},		{MS_NODEV, ",nodev"},
+		{MS_NOEXEC, ",noexec"},		{MS_NOATIME, ",noatime"},
 		{MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"},
 	};
 
@@ -417,8 +416,8 @@ static void show_each_mount(struct seq_buf *s, bool info)
 		return;
 	mutex_lock(&mount_mutex);
 	list_for_each_entry(sb, &mount_list, s_mounts) {
-		u32 up = sb->s_mountpoint ? sb->s_mountpoint->d_sb->s_dev_minor :
-					    sb->s_dev_minor;
+		u32 up = sb->s_mountpoint ? sb->s_mountpoint->d_sb->s_dev_minor
+					  : sb->s_dev_minor;
 
 		path = mount_path(sb, buf, PATH_MAX);
 		if (!path)
@@ -431,8 +430,8 @@ static void show_each_mount(struct seq_buf *s, bool info)
 			put_flags(s, sb->s_flags);
 			seq_printf(s, " - %s ", sb->s_type->name);
 			put_escaped(s, sb->s_devname);
-			seq_puts(s, sb->s_flags & MS_RDONLY ? " ro\n" :
-							      " rw\n");
+			seq_puts(s,
+				 sb->s_flags & MS_RDONLY ? " ro\n" : " rw\n");
 			continue;
 		}
 		put_escaped(s, sb->s_devname);
@@ -459,8 +458,7 @@ void show_mountinfo(struct seq_buf *s)
 void show_filesystems(struct seq_buf *s)
 {
 	for (unsigned int i = 0; i < supers.nr_types; i++)
-		seq_printf(s, "%s\t%s\n",
-			   supers.types[i]->nodev ? "nodev" : "",
+		seq_printf(s, "%s\t%s\n", supers.types[i]->nodev ? "nodev" : "",
 			   supers.types[i]->name);
 }
 

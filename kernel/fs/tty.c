@@ -34,7 +34,7 @@
 #define MAX_TTYS     4
 
 static struct {
-	struct tty *console;		/* NULL: opening it gives ENXIO */
+	struct tty *console; /* NULL: opening it gives ENXIO */
 	struct tty *list[MAX_TTYS];
 	unsigned int nr;
 } ttys;
@@ -211,7 +211,8 @@ static void detach_session(struct tty *tty, int session)
 {
 	struct task_struct *t;
 
-	for_each_task(t) {
+	for_each_task(t)
+	{
 		if (t->signal->session == session && t->signal->tty == tty) {
 			t->signal->tty = NULL;
 			tty_put(tty);
@@ -267,12 +268,11 @@ void tty_set_winsize(struct tty *tty, const struct k_winsize *ws)
 /* How long a raw read waits, and for what: termios(3), MIN and TIME. */
 struct raw_wait {
 	u32 min;
-	u64 first_ns;			/* for the first byte */
-	u64 next_ns;			/* between bytes */
+	u64 first_ns; /* for the first byte */
+	u64 next_ns; /* between bytes */
 };
 
-static void raw_params(const struct n_tty *ld, size_t count,
-		       struct raw_wait *w)
+static void raw_params(const struct n_tty *ld, size_t count, struct raw_wait *w)
 {
 	u32 min = ld->termios.c_cc[VMIN];
 	u64 time = ld->termios.c_cc[VTIME] * DECISECOND;
@@ -312,9 +312,9 @@ static int wait_input(struct tty *tty, struct file *file, size_t count)
 		    file_is_dead(file))
 			return 0;
 		if (file->f_flags & O_NONBLOCK)
-			return seen && !(tty->ldisc.termios.c_lflag & ICANON) ?
-				       0 :
-				       -EAGAIN;
+			return seen && !(tty->ldisc.termios.c_lflag & ICANON)
+				       ? 0
+				       : -EAGAIN;
 		timeout = seen ? w.next_ns : w.first_ns;
 		mutex_unlock(&tty->lock);
 		err = wait_event_state(&tty->read_wait,
@@ -380,9 +380,9 @@ static int wait_not_stopped(struct tty *tty, struct file *file)
 		return 0;
 	if (file->f_flags & O_NONBLOCK)
 		return -EAGAIN;
-	return (int)wait_event_interruptible(
-		&tty->write_wait, !READ_ONCE(tty->ldisc.stopped) ||
-					  file_is_dead(file));
+	return (int)wait_event_interruptible(&tty->write_wait,
+					     !READ_ONCE(tty->ldisc.stopped) ||
+						     file_is_dead(file));
 }
 
 static mm_ssize_t write_chunk(struct tty *tty, const char *in, size_t n)
@@ -484,8 +484,8 @@ static void tty_bind(struct file *file, struct tty *tty)
 /* /dev/console never becomes the controlling terminal by opening it. */
 static int tty_open(struct inode *inode, struct file *file)
 {
-	struct tty *tty = inode->i_private ? inode->i_private :
-					     find_tty(inode->rdev);
+	struct tty *tty =
+		inode->i_private ? inode->i_private : find_tty(inode->rdev);
 
 	if (IS_ERR(tty))
 		return (int)PTR_ERR(tty);

@@ -146,9 +146,7 @@ static int session_of_pgrp_locked(int pgrp)
 {
 	struct task_struct *t;
 
-	for_each_task(t)
-		if (t->signal->pgrp == pgrp)
-			return t->signal->session;
+	for_each_task(t) if (t->signal->pgrp == pgrp) return t->signal->session;
 	return 0;
 }
 
@@ -187,7 +185,8 @@ static long take_ctty(struct tty *tty, unsigned long steal)
 	if (steal == 1 && capable_root() && sig->leader_of_session &&
 	    !sig->tty) {
 		spin_lock(&tasklist_lock);
-		for_each_task(t) {
+		for_each_task(t)
+		{
 			if (t->signal->tty == tty) {
 				t->signal->tty = NULL;
 				tty_put(tty);
@@ -232,7 +231,7 @@ long tty_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return set_termios(tty, uarg, true, SET_WAIT);
 	case TCSETSF2:
 		return set_termios(tty, uarg, true, SET_FLUSH);
-	case TCSBRK:		/* tcdrain, and breaks that no line here has */
+	case TCSBRK: /* tcdrain, and breaks that no line here has */
 	case TCSBRKP:
 		tty->ops->drain(tty);
 		return 0;
@@ -246,7 +245,7 @@ long tty_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return set_winsize(tty, uarg);
 	case FIONREAD:
 		return bytes_waiting(tty, uarg);
-	case TIOCOUTQ:		/* nothing waits here */
+	case TIOCOUTQ: /* nothing waits here */
 		return put_user(0, (int *)uarg);
 	case TIOCGPGRP:
 		return get_pgrp(tty, uarg);

@@ -36,6 +36,7 @@ void vfs_init(void)
 	dcache_init();
 	inode_cache_init();
 	file_init();
+	fdtable_init();
 	pipe_init();
 	devices_init();
 	super_init();
