@@ -261,3 +261,37 @@ int script_decode(char *head, size_t len, char **interp, char **arg)
 	}
 	return 0;
 }
+
+static bool segment_valid(const struct elf_segment *seg, u64 file_size)
+{
+	u64 file_bytes = seg->map_file_end - seg->map_start;
+
+	if (seg->map_start % ELF_PAGE_SIZE || seg->file_offset % ELF_PAGE_SIZE)
+		return false;
+	if (seg->map_start > seg->file_end || seg->file_end > seg->mem_end ||
+	    seg->map_file_end != page_up(seg->file_end)) /* E2 */
+		return false;
+	return !file_bytes || /* E4 */
+	       (seg->file_offset <= file_size &&
+		seg->file_end - seg->map_start <= file_size - seg->file_offset);
+}
+
+bool elf_image_valid(const struct elf_image *img, u64 file_size, u64 task_size)
+{
+	const struct elf_segment *seg, *prev = NULL;
+
+	if (!img->nr_segments || img->nr_segments > ELF_MAX_SEGMENTS)
+		return false;
+	for (unsigned int i = 0; i < img->nr_segments; i++, prev = seg) {
+		seg = &img->segments[i];
+		if (!segment_valid(seg, file_size))
+			return false;
+		if (prev && page_up(prev->mem_end) > seg->map_start) /* E1 */
+			return false;
+	}
+	if (img->start != img->segments[0].map_start || /* E3 */
+	    img->end != page_up(seg->mem_end) || img->end > task_size ||
+	    img->start >= img->end)
+		return false;
+	return img->entry >= img->start && img->entry < img->end; /* E5 */
+}

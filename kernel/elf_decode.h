@@ -83,6 +83,9 @@ int elf_decode_header(const void *head, size_t len, u64 file_size, u64 *phoff,
 int elf_decode(const void *head, const void *phdrs, u16 phnum, u64 file_size,
 	       u64 task_size, struct elf_image *img);
 
+/* Does img keep what elf_decode.c promises (E1 to E5)?  For tests. */
+bool elf_image_valid(const struct elf_image *img, u64 file_size, u64 task_size);
+
 /* Is this the text of an interpreter's path: NUL-terminated, not empty? */
 bool elf_interp_valid(const char *path, size_t size);
 

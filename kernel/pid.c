@@ -13,6 +13,7 @@
  * 3. Locking.  tasklist_lock guards all of it.
  */
 #include <quire/slab.h>
+#include <quire/string.h>
 
 #include "kernel/sched.h"
 #include "kernel/task.h"
