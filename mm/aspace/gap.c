@@ -27,6 +27,7 @@
 struct gap_search {
 	unsigned long len;
 	unsigned long low, high; /* the range must lie in [low, high) */
+	struct vm_area_struct *next; /* out: behind what was found */
 };
 
 #define vma_of(node) rb_entry((node), struct vm_area_struct, vm_rb)
@@ -44,11 +45,10 @@ static bool gap_fits(const struct vm_area_struct *vma,
 }
 
 /* Recursion only to the right: at most the height of the tree. */
-static unsigned long highest(const struct rb_node *node,
-			     const struct gap_search *s)
+static unsigned long highest(const struct rb_node *node, struct gap_search *s)
 {
 	while (node) {
-		const struct vm_area_struct *vma = vma_of(node);
+		struct vm_area_struct *vma = vma_of(node);
 		unsigned long start, end, found;
 
 		if (vma->rb_subtree_gap < s->len)
@@ -58,8 +58,10 @@ static unsigned long highest(const struct rb_node *node,
 			if (found != NO_GAP)
 				return found;
 		}
-		if (gap_fits(vma, s, &start, &end))
+		if (gap_fits(vma, s, &start, &end)) {
+			s->next = vma;
 			return end - s->len;
+		}
 		if (vma->vm_start <= s->low)
 			return NO_GAP;
 		node = node->rb_left;
@@ -67,11 +69,10 @@ static unsigned long highest(const struct rb_node *node,
 	return NO_GAP;
 }
 
-static unsigned long lowest(const struct rb_node *node,
-			    const struct gap_search *s)
+static unsigned long lowest(const struct rb_node *node, struct gap_search *s)
 {
 	while (node) {
-		const struct vm_area_struct *vma = vma_of(node);
+		struct vm_area_struct *vma = vma_of(node);
 		unsigned long start, end, found;
 
 		if (vma->rb_subtree_gap < s->len)
@@ -81,8 +82,10 @@ static unsigned long lowest(const struct rb_node *node,
 			if (found != NO_GAP)
 				return found;
 		}
-		if (gap_fits(vma, s, &start, &end))
+		if (gap_fits(vma, s, &start, &end)) {
+			s->next = vma;
 			return start;
+		}
 		if (vma->vm_end >= s->high)
 			return NO_GAP;
 		node = node->rb_right;
@@ -104,7 +107,7 @@ static bool room_above(const struct mm_struct *mm, const struct gap_search *s,
 }
 
 static unsigned long search_topdown(const struct mm_struct *mm,
-				    const struct gap_search *s)
+				    struct gap_search *s)
 {
 	unsigned long start;
 
@@ -114,7 +117,7 @@ static unsigned long search_topdown(const struct mm_struct *mm,
 }
 
 static unsigned long search_bottomup(const struct mm_struct *mm,
-				     const struct gap_search *s)
+				     struct gap_search *s)
 {
 	unsigned long addr = lowest(mm->mm_rb.rb_node, s);
 
@@ -134,47 +137,59 @@ static bool hint_is_free(struct mm_struct *mm, unsigned long addr,
 	return !vma || addr + len <= vm_start_gap(vma);
 }
 
-static unsigned long search_area(struct mm_struct *mm, unsigned long len,
+static unsigned long search_area(struct mm_struct *mm, struct gap_search *s,
 				 unsigned long flags)
 {
-	struct gap_search s = {.len = len};
 	unsigned long addr;
 
 	if (flags & MAP_32BIT) {
-		s.low = MAP_32BIT_START;
-		s.high = min(MAP_32BIT_END, TASK_SIZE);
-		return search_bottomup(mm, &s);
+		s->low = MAP_32BIT_START;
+		s->high = min(MAP_32BIT_END, TASK_SIZE);
+		return search_bottomup(mm, s);
 	}
-	s.low = MMAP_MIN_ADDR;
-	s.high = mm->mmap_base;
-	addr = search_topdown(mm, &s);
-	if (addr != NO_GAP)
+	s->low = MMAP_MIN_ADDR;
+	s->high = mm->mmap_base;
+	addr = search_topdown(mm, s);
+	if (likely(addr != NO_GAP))
 		return addr;
-	s.low = mm->mmap_legacy_base;
-	s.high = TASK_SIZE;
-	return search_bottomup(mm, &s);
+	s->low = mm->mmap_legacy_base;
+	s->high = TASK_SIZE;
+	return search_bottomup(mm, s);
 }
 
-unsigned long get_unmapped_area(struct mm_struct *mm, unsigned long addr,
-				unsigned long len, unsigned long flags)
+/* Where MAP_FIXED may go. */
+static unsigned long check_fixed(unsigned long addr, unsigned long len)
 {
-	if (len > TASK_SIZE)
-		return -ENOMEM;
-	if (!(flags & MAP_FIXED)) {
-		unsigned long hint = addr & PAGE_MASK;
-
-		if (!hint || (flags & MAP_32BIT) ||
-		    !hint_is_free(mm, hint, len))
-			return (addr = search_area(mm, len, flags)) == NO_GAP
-				       ? (unsigned long)-ENOMEM
-				       : addr;
-		return hint;
-	}
 	if (addr > TASK_SIZE - len)
-		return -ENOMEM;
+		return (unsigned long)-ENOMEM;
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
-		return -EINVAL;
+		return (unsigned long)-EINVAL;
 	if (addr < MMAP_MIN_ADDR)
-		return -EPERM;
+		return (unsigned long)-EPERM;
+	return addr;
+}
+
+unsigned long get_unmapped_place(struct mm_struct *mm, unsigned long addr,
+				 unsigned long len, unsigned long flags,
+				 struct free_place *place)
+{
+	struct gap_search s = {.len = len};
+
+	place->known = false;
+	if (len > TASK_SIZE)
+		return (unsigned long)-ENOMEM;
+	if (flags & MAP_FIXED)
+		return check_fixed(addr, len);
+	addr &= PAGE_MASK;
+	if (addr && !(flags & MAP_32BIT) && hint_is_free(mm, addr, len))
+		return addr;
+	addr = search_area(mm, &s, flags);
+	if (addr == NO_GAP)
+		return (unsigned long)-ENOMEM;
+	if (s.next) {
+		place->known = true;
+		place->next = s.next;
+		place->prev = vma_prev(s.next);
+	}
 	return addr;
 }

@@ -42,7 +42,7 @@ TEST(gaps_are_found_where_a_search_of_every_page_finds_them)
 		unsigned long low = test_random_below(WINDOW);
 		unsigned long high = low + test_random_below(WINDOW - low + 1);
 		struct gap_search s = {nr << PAGE_SHIFT, page_at(low),
-				       page_at(high)};
+				       page_at(high), NULL};
 
 		nr = min(nr, WINDOW - at);
 		if (test_random_below(5) < 3)

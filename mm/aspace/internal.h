@@ -135,9 +135,26 @@ static inline pgoff_t linear_page_index(const struct vm_area_struct *vma,
 
 /* ---- gap.c: finding room ---- */
 
+/* The areas around a free range, if the search came past them. */
+struct free_place {
+	bool known;
+	struct vm_area_struct *prev, *next;
+};
+
 /* A free range of len bytes by mmap(2)'s rules, or -E.  Locked. */
-unsigned long get_unmapped_area(struct mm_struct *mm, unsigned long addr,
-				unsigned long len, unsigned long flags);
+unsigned long get_unmapped_place(struct mm_struct *mm, unsigned long addr,
+				 unsigned long len, unsigned long flags,
+				 struct free_place *place);
+
+static inline unsigned long get_unmapped_area(struct mm_struct *mm,
+					      unsigned long addr,
+					      unsigned long len,
+					      unsigned long flags)
+{
+	struct free_place place;
+
+	return get_unmapped_place(mm, addr, len, flags, &place);
+}
 
 /* ---- i_mmap.c: which areas map a file ---- */
 

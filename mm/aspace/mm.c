@@ -154,7 +154,6 @@ void mmput(struct mm_struct *mm)
 {
 	if (__atomic_sub_fetch(&mm->mm_users, 1, __ATOMIC_ACQ_REL))
 		return;
-	update_hiwater_rss(mm);
 	exit_mmap(mm);
 	mmdrop(mm);
 }

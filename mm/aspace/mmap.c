@@ -36,13 +36,13 @@ int munmap_check(unsigned long start, size_t *len)
 	return *len ? 0 : -EINVAL;
 }
 
-/* Is the range one end of vma, and vma not all of it? */
-static bool vma_can_trim(const struct vm_area_struct *vma, unsigned long start,
-			 unsigned long end)
+/* Is the range all of vma, or one end of it? */
+static bool vma_needs_no_cut(const struct vm_area_struct *vma,
+			     unsigned long start, unsigned long end)
 {
 	if (vma->vm_start < start)
 		return vma->vm_end == end;
-	return vma->vm_start == start && vma->vm_end > end;
+	return vma->vm_start == start && vma->vm_end >= end;
 }
 
 int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -53,12 +53,12 @@ int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 
 	if (!vma || vma->vm_start >= end)
 		return 0;
+	if (vma_needs_no_cut(vma, start, end))
+		return 0;
 	/* A hole in the middle of an area makes one area more. */
 	if (vma->vm_start < start && vma->vm_end > end &&
 	    mm->map_count >= sysctl_max_map_count)
 		return -ENOMEM;
-	if (vma_can_trim(vma, start, end))
-		return 0;
 	cuts = vma_cuts(mm, start, end);
 	return cuts ? vma_pool_fill(pool, pool->nr + cuts) : 0;
 }
@@ -77,6 +77,15 @@ void remove_vmas(struct list_head *vmas)
 		vm_uncharge(nr_uncharged);
 }
 
+/* vma's pages no longer count.  Locked. */
+static void account_gone(struct mm_struct *mm, unsigned long flags,
+			 unsigned long nr_pages)
+{
+	vm_stat_account(mm, flags, -(long)nr_pages);
+	if (unlikely(flags & VM_LOCKED))
+		mm->locked_vm -= nr_pages;
+}
+
 /*
  * Take the whole areas of [start, end) out of the set and its sums.  The area
  * behind them.
@@ -88,62 +97,62 @@ static struct vm_area_struct *detach_areas(struct mm_struct *mm,
 {
 	while (vma && vma->vm_start < end) {
 		struct vm_area_struct *next = vma_next(vma);
-		long nr_pages = (long)vma_pages(vma);
 
 		vma_unlink(mm, vma);
 		list_add_tail(&vma->vm_list, out);
-		vm_stat_account(mm, vma->vm_flags, -nr_pages);
-		if (vma->vm_flags & VM_LOCKED)
-			mm->locked_vm -= (unsigned long)nr_pages;
+		account_gone(mm, vma->vm_flags, vma_pages(vma));
 		vma = next;
 	}
 	return vma;
 }
 
-/* vma loses [start, end) at one of its ends. */
+/* vma loses [start, end), which is all of it or one end. */
 static void trim_area(struct vm_area_struct *vma, unsigned long start,
 		      unsigned long end, bool free_tables)
 {
+	bool whole = vma->vm_start == start && vma->vm_end == end;
 	bool upper = vma->vm_start < start;
 	const struct vm_area_struct *prev = upper ? vma : vma_prev(vma);
-	const struct vm_area_struct *next = upper ? vma_next(vma) : vma;
+	const struct vm_area_struct *next =
+		upper || whole ? vma_next(vma) : vma;
+	unsigned long nr_pages = NR_PAGES(end - start);
 	struct mm_struct *mm = vma->vm_mm;
-	long nr_pages = (long)NR_PAGES(end - start);
 	struct mmu_gather tlb;
 
+	account_gone(mm, vma->vm_flags, nr_pages);
+	if (vma->vm_flags & VM_ACCOUNT)
+		vm_uncharge(nr_pages);
 	tlb_gather_mmu(&tlb, mm);
 	unmap_area(&tlb, vma, start, end, true);
-	if (upper)
+	if (whole) {
+		vma_unlink(mm, vma);
+		vma_unlink_file(vma);
+	} else if (upper) {
 		vma_move_bounds(vma, vma->vm_start, start, vma->vm_pgoff);
-	else
+	} else {
 		vma_move_bounds(vma, end, vma->vm_end,
 				linear_page_index(vma, end));
+	}
 	if (free_tables)
 		tlb_free_tables(&tlb, start, end, prev ? prev->vm_end : 0,
 				next ? next->vm_start : ~0UL);
 	tlb_finish_mmu(&tlb);
-	vm_stat_account(mm, vma->vm_flags, -nr_pages);
-	if (vma->vm_flags & VM_LOCKED)
-		mm->locked_vm -= (unsigned long)nr_pages;
-	if (vma->vm_flags & VM_ACCOUNT)
-		vm_uncharge((unsigned long)nr_pages);
+	if (whole)
+		vma_put(vma);
 }
 
-static void commit_munmap(struct mm_struct *mm, unsigned long start,
-			  unsigned long end, struct vma_pool *pool,
-			  bool free_tables)
+/* vma is the first area that overlaps. */
+static void commit_munmap(struct mm_struct *mm, struct vm_area_struct *vma,
+			  unsigned long start, unsigned long end,
+			  struct vma_pool *pool, bool free_tables)
 {
-	struct vm_area_struct *vma = find_vma_intersection(mm, start, end);
 	struct vm_area_struct *prev, *next, *last;
 	unsigned long floor, ceiling;
 	struct mmu_gather tlb;
 	LIST_HEAD(out);
 
-	if (!vma)
-		return;
 	update_hiwater_vm(mm);
-	update_hiwater_rss(mm);
-	if (vma_can_trim(vma, start, end))
+	if (vma_needs_no_cut(vma, start, end))
 		return trim_area(vma, start, end, free_tables);
 	if (vma->vm_start < start)
 		vma = vma_split(vma, start, pool);
@@ -170,24 +179,37 @@ static void commit_munmap(struct mm_struct *mm, unsigned long start,
 void munmap_commit(struct mm_struct *mm, unsigned long start, unsigned long end,
 		   struct vma_pool *pool)
 {
-	commit_munmap(mm, start, end, pool, true);
+	struct vm_area_struct *vma = find_vma_intersection(mm, start, end);
+
+	if (vma)
+		commit_munmap(mm, vma, start, end, pool, true);
 }
 
 void munmap_commit_keep_tables(struct mm_struct *mm, unsigned long start,
 			       unsigned long end, struct vma_pool *pool)
 {
-	commit_munmap(mm, start, end, pool, false);
+	struct vm_area_struct *vma = find_vma_intersection(mm, start, end);
+
+	if (vma)
+		commit_munmap(mm, vma, start, end, pool, false);
 }
 
 int do_munmap(struct mm_struct *mm, unsigned long start, size_t len)
 {
-	struct vma_pool pool = {0};
+	struct vm_area_struct *vma;
+	struct vma_pool pool;
 	int err = munmap_check(start, &len);
 
-	if (!err)
+	if (err)
+		return err;
+	vma = find_vma_intersection(mm, start, start + len);
+	if (!vma)
+		return 0;
+	pool.nr = 0;
+	if (!vma_needs_no_cut(vma, start, start + len))
 		err = munmap_reserve(mm, start, start + len, &pool);
 	if (!err)
-		munmap_commit(mm, start, start + len, &pool);
+		commit_munmap(mm, vma, start, start + len, &pool, true);
 	return err;
 }
 
@@ -429,16 +451,22 @@ static unsigned long do_mmap(struct mm_struct *mm, struct new_map *map,
 			     unsigned long addr, unsigned long len,
 			     unsigned long prot, unsigned long flags)
 {
+	struct free_place place;
 	int err;
 
 	if (mm->map_count > sysctl_max_map_count)
 		return -ENOMEM;
-	addr = get_unmapped_area(mm, addr, len, flags);
+	addr = get_unmapped_place(mm, addr, len, flags, &place);
 	if (IS_ERR_VALUE(addr))
 		return addr;
 	map->start = addr;
 	map->end = addr + len;
-	find_place(mm, map);
+	if (place.known) {
+		map->prev = place.prev;
+		map->next = place.next;
+	} else {
+		find_place(mm, map);
+	}
 	if ((flags & MAP_FIXED_NOREPLACE) && map->next &&
 	    map->next->vm_start < map->end)
 		return (unsigned long)-EEXIST;

@@ -230,6 +230,7 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 	table_used_add(table, -(int)emptied);
 	ptl_unlock(table);
 	if (emptied) {
+		update_hiwater_rss(tlb->mm);
 		if (seen & _PAGE_PRESENT)
 			tlb->need_flush = true;
 		gather_range(tlb, start, addr);
@@ -258,7 +259,6 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start,
 {
 	struct mmu_gather tlb;
 
-	update_hiwater_rss(vma->vm_mm);
 	tlb_gather_mmu(&tlb, vma->vm_mm);
 	unmap_area(&tlb, vma, start, end, true);
 	tlb_finish_mmu(&tlb);
