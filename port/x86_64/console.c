@@ -7,8 +7,9 @@
  *    not quiet.  Reports of a dying kernel go to both, whatever was said.
  * 2. The serial port is a 16550 at 0x3f8, interrupt 4, 115200 8N1.  Output
  *    waits for the line; input comes by interrupt once someone wants it.
- * 3. Locking.  serial_lock keeps writers apart; it is taken with interrupts
- *    off and is a leaf.  A dying kernel does not wait for it.
+ * 3. Locking.  One lock keeps writers apart, taken with interrupts off, a
+ *    leaf: a piece of the log is held together, a program's output only by
+ *    bursts.
  *
  * Sources: PC16550D data sheet; QEMU's docs (debugcon, isa-serial).
  */
@@ -38,8 +39,8 @@ static struct {
 	bool log_to_serial;
 	bool emergency;
 	void (*rx)(u8 byte);
-	spinlock_t serial_lock;
-} me = {.serial_lock = SPINLOCK_INIT(LOCK_RANK_CONSOLE)};
+	spinlock_t lock;
+} me = {.lock = SPINLOCK_INIT(LOCK_RANK_CONSOLE)};
 
 static void serial_init(void)
 {
@@ -91,31 +92,38 @@ static size_t serial_put(const char *text, size_t len)
 	return n;
 }
 
+/* A dying kernel waits for no one: whoever holds the lock may be stopped. */
+static unsigned long lock_console(void)
+{
+	unsigned long flags = local_irq_save();
+
+	if (!me.emergency)
+		spin_lock(&me.lock);
+	return flags;
+}
+
+static void unlock_console(unsigned long flags)
+{
+	if (!me.emergency)
+		spin_unlock(&me.lock);
+	local_irq_restore(flags);
+}
+
+/* One burst at a time, so that interrupts are not off for long. */
 void x86_serial_write(const char *text, size_t len)
 {
-	unsigned long flags;
+	while (me.has_serial && len) {
+		unsigned long flags = lock_console();
+		size_t n = serial_put(text, len);
 
-	if (!me.has_serial)
-		return;
-	while (len) {
-		bool locked = !me.emergency;
-		size_t n;
-
-		/* One burst at a time: interrupts stay off shortly. */
-		if (locked)
-			spin_lock_irqsave(&me.serial_lock, flags);
-		n = serial_put(text, len);
-		if (locked)
-			spin_unlock_irqrestore(&me.serial_lock, flags);
+		unlock_console(flags);
 		text += n;
 		len -= n;
 	}
 }
 
-static void debugcon_write(const char *text, size_t len)
+static void debugcon_log(const char *text, size_t len)
 {
-	if (!me.has_debugcon)
-		return;
 	__asm__ __volatile__("rep outsb"
 			     : "+S"(text), "+c"(len)
 			     : "d"(DEBUGCON_PORT)
@@ -129,20 +137,31 @@ static void serial_log(const char *text, size_t len)
 		const char *nl = memchr(text, '\n', len);
 		size_t n = nl ? (size_t)(nl - text) : len;
 
-		x86_serial_write(text, n);
+		len -= n;
+		while (n) {
+			size_t done = serial_put(text, n);
+
+			text += done;
+			n -= done;
+		}
 		if (!nl)
 			break;
-		x86_serial_write("\r\n", 2);
-		text += n + 1;
-		len -= n + 1;
+		serial_put("\r\n", 2);
+		text++;
+		len--;
 	}
 }
 
+/* port->log: each piece stays in one piece. */
 void console_log(const char *text, size_t len)
 {
-	debugcon_write(text, len);
-	if (me.log_to_serial || me.emergency)
+	unsigned long flags = lock_console();
+
+	if (me.has_debugcon)
+		debugcon_log(text, len);
+	if (me.has_serial && (me.log_to_serial || me.emergency))
 		serial_log(text, len);
+	unlock_console(flags);
 }
 
 void console_emergency(void)
