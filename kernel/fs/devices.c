@@ -12,6 +12,7 @@
 
 #include <quire/port.h>
 
+#include "kernel/fs/chacha.h"
 #include "kernel/fs/tty.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
@@ -135,29 +136,39 @@ static const struct file_operations full_fops = {
 
 /* ---- random ---- */
 
+/*
+ * Each read draws a key of its own from the machine's generator, which is
+ * slow, and expands it; the key is forgotten with the read.
+ */
 static mm_ssize_t random_read(struct file *file, struct iov_iter *to, u64 *pos)
 {
-	u64 word[32];
+	static const u32 nonce[3];
+	union {
+		u64 drawn[CHACHA_KEY_WORDS / 2];
+		u32 word[CHACHA_KEY_WORDS];
+	} key;
+	u32 block[CHACHA_BLOCK_WORDS], counter = 0;
 	mm_ssize_t done = 0;
 
 	(void)file;
 	(void)pos;
+	for (size_t i = 0; i < ARRAY_SIZE(key.drawn); i++)
+		key.drawn[i] = port->random();
 	while (to->count) {
-		size_t n = min(to->count, sizeof(word)), got;
+		size_t n = min(to->count, sizeof(block)), got;
 
-		for (size_t i = 0; i < DIV_ROUND_UP(n, sizeof(u64)); i++)
-			word[i] = port->random();
-		got = copy_to_iter(to, word, n);
+		chacha20_block(key.word, counter++, nonce, block);
+		got = copy_to_iter(to, block, n);
 		done += (mm_ssize_t)got;
 		if (got < n) {
 			done = done ? done : -EFAULT;
 			break;
 		}
-		if (to->count && signal_pending_current())
+		if (counter % 64 == 0 && signal_pending_current())
 			break;
-		cond_resched();
 	}
-	memset(word, 0, sizeof(word));
+	memset(&key, 0, sizeof(key));
+	memset(block, 0, sizeof(block));
 	barrier();
 	return done;
 }
