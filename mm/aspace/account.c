@@ -28,36 +28,6 @@ void account_init(void)
 	account.ram_at_least = totalram_pages();
 }
 
-static bool is_exec_mapping(unsigned long flags)
-{
-	return (flags & (VM_EXEC | VM_WRITE | VM_STACK)) == VM_EXEC;
-}
-
-static bool is_data_mapping(unsigned long flags)
-{
-	return (flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE;
-}
-
-bool may_expand_vm(const struct mm_struct *mm, unsigned long flags,
-		   unsigned long nr_pages)
-{
-	if (mm->total_vm + nr_pages > NR_PAGES(mm->rlim_as))
-		return false;
-	return !is_data_mapping(flags) ||
-	       mm->data_vm + nr_pages <= NR_PAGES(mm->rlim_data);
-}
-
-void vm_stat_account(struct mm_struct *mm, unsigned long flags, long nr_pages)
-{
-	mm->total_vm += (unsigned long)nr_pages;
-	if (is_exec_mapping(flags))
-		mm->exec_vm += (unsigned long)nr_pages;
-	else if (flags & VM_STACK)
-		mm->stack_vm += (unsigned long)nr_pages;
-	else if (is_data_mapping(flags))
-		mm->data_vm += (unsigned long)nr_pages;
-}
-
 int mlock_future_check(const struct mm_struct *mm, unsigned long flags,
 		       unsigned long len)
 {

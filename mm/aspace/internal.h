@@ -46,8 +46,35 @@ struct vm_area_struct *vma_alloc(void);
 void vma_free(struct vm_area_struct *vma);
 /* Its file's and private data's references, then the area itself. */
 void vma_put(struct vm_area_struct *vma);
-u64 vm_get_page_prot(unsigned long vm_flags);
-void vma_set_flags(struct vm_area_struct *vma, unsigned long flags);
+/*
+ * A private writable page starts read-only even when VM_WRITE is set: the
+ * fault handler, which knows who owns the frame, adds _PAGE_RW.  x86-64
+ * cannot express write-only or execute-only memory; it is readable too.
+ */
+static inline u64 vm_get_page_prot(unsigned long vm_flags)
+{
+	u64 prot = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED;
+
+	if (!(vm_flags & VM_ACCESS_FLAGS))
+		return _PAGE_PROTNONE | _PAGE_ACCESSED;
+	if (!(vm_flags & VM_EXEC))
+		prot |= _PAGE_NX;
+	if ((vm_flags & VM_WRITE) && (vm_flags & VM_SHARED))
+		prot |= _PAGE_RW;
+	return prot;
+}
+
+static inline void vma_set_flags(struct vm_area_struct *vma,
+				 unsigned long flags)
+{
+	u64 prot = vm_get_page_prot(flags);
+
+	/* page_mkwrite() wants to hear of the first write to each page. */
+	if (vma->vm_ops && vma->vm_ops->page_mkwrite)
+		prot &= ~_PAGE_RW;
+	vma->vm_flags = flags;
+	vma->vm_page_prot = prot;
+}
 
 static inline struct vm_area_struct *vma_next(const struct vm_area_struct *vma)
 {
@@ -78,9 +105,14 @@ static inline unsigned long vm_start_gap(const struct vm_area_struct *vma)
 }
 
 /* The first area that overlaps [start, end), or NULL. */
-struct vm_area_struct *find_vma_intersection(struct mm_struct *mm,
-					     unsigned long start,
-					     unsigned long end);
+static inline struct vm_area_struct *find_vma_intersection(struct mm_struct *mm,
+							   unsigned long start,
+							   unsigned long end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start);
+
+	return vma && vma->vm_start < end ? vma : NULL;
+}
 
 /* Put vma behind prev (NULL: first) into tree, list and its file's tree. */
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
@@ -175,9 +207,37 @@ static inline struct address_space *vma_mapping(const struct vm_area_struct *v)
 /* ---- account.c: limits and sums ---- */
 
 void account_init(void);
-bool may_expand_vm(const struct mm_struct *mm, unsigned long flags,
-		   unsigned long nr_pages);
-void vm_stat_account(struct mm_struct *mm, unsigned long flags, long nr_pages);
+static inline bool is_exec_mapping(unsigned long flags)
+{
+	return (flags & (VM_EXEC | VM_WRITE | VM_STACK)) == VM_EXEC;
+}
+
+static inline bool is_data_mapping(unsigned long flags)
+{
+	return (flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE;
+}
+
+static inline bool may_expand_vm(const struct mm_struct *mm,
+				 unsigned long flags, unsigned long nr_pages)
+{
+	if (mm->total_vm + nr_pages > NR_PAGES(mm->rlim_as))
+		return false;
+	return !is_data_mapping(flags) ||
+	       mm->data_vm + nr_pages <= NR_PAGES(mm->rlim_data);
+}
+
+static inline void vm_stat_account(struct mm_struct *mm, unsigned long flags,
+				   long nr_pages)
+{
+	mm->total_vm += (unsigned long)nr_pages;
+	if (is_exec_mapping(flags))
+		mm->exec_vm += (unsigned long)nr_pages;
+	else if (flags & VM_STACK)
+		mm->stack_vm += (unsigned long)nr_pages;
+	else if (is_data_mapping(flags))
+		mm->data_vm += (unsigned long)nr_pages;
+}
+
 /* May locked_vm grow by this much?  0 or -EAGAIN. */
 int mlock_future_check(const struct mm_struct *mm, unsigned long flags,
 		       unsigned long len);
@@ -206,6 +266,22 @@ static inline enum rss_counter mm_counter(const struct page *page)
 
 /* ---- walk.c: user page tables ---- */
 
+/* The common depth, without a loop; NULL where a table is missing. */
+static inline pte_t *pte_walk4(const struct mm_struct *mm, unsigned long addr)
+{
+	pte_t pte = ptep_get(&mm->pgd[pgtable_slot(addr, 3)]);
+
+	if (unlikely(pte_none(pte)))
+		return NULL;
+	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 2)]);
+	if (unlikely(pte_none(pte)))
+		return NULL;
+	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 1)]);
+	if (unlikely(pte_none(pte)))
+		return NULL;
+	return &pte_table(pte)[pgtable_slot(addr, 0)];
+}
+
 /* The leaf table's entry for addr; NULL where no table is. */
 static inline pte_t *pte_lookup(struct mm_struct *mm, unsigned long addr)
 {
@@ -224,26 +300,24 @@ pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
 
 static inline pte_t *pte_alloc(struct mm_struct *mm, unsigned long addr)
 {
-	pte_t pte;
+	pte_t *ptep = PGTABLE_LEVELS == 4 ? pte_walk4(mm, addr) : NULL;
 
-	/* The common depth, when all tables are there: no loop. */
-	if (PGTABLE_LEVELS == 4) {
-		pte = ptep_get(&mm->pgd[pgtable_slot(addr, 3)]);
-		if (likely(!pte_none(pte)))
-			pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 2)]);
-		if (likely(!pte_none(pte)))
-			pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 1)]);
-		if (likely(!pte_none(pte)))
-			return &pte_table(pte)[pgtable_slot(addr, 0)];
-	}
-	return pgentry_alloc(mm, addr, 0);
+	return likely(ptep) ? ptep : pgentry_alloc(mm, addr, 0);
 }
+pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
+			unsigned long end);
 /*
  * The entry for addr or the first one above, below end, for which a leaf
  * table exists; its address in *addr; NULL when there is none.
  */
-pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
-		      unsigned long end);
+static inline pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
+				    unsigned long end)
+{
+	pte_t *ptep = PGTABLE_LEVELS == 4 && *addr < end ? pte_walk4(mm, *addr)
+							 : NULL;
+
+	return likely(ptep) ? ptep : pte_search_table(mm, addr, end);
+}
 /*
  * A leaf table has n more entries in use; its ptl is held.  Others may look
  * with table_is_empty() where both answers are right: under mmap_lock for
@@ -271,12 +345,10 @@ static inline unsigned long pte_table_end(unsigned long addr, unsigned long end)
 /* ---- mmap.c ---- */
 
 /*
- * Remove [start, start + len).  Locked.  In steps: munmap_check() rounds len
- * and checks, munmap_reserve() adds the spares that cutting takes to pool,
- * munmap_commit() cannot fail.
+ * Remove [start, start + len).  Locked.  In steps: munmap_reserve() adds the
+ * spares that cutting takes to pool, munmap_commit() cannot fail.
  */
 int do_munmap(struct mm_struct *mm, unsigned long start, size_t len);
-int munmap_check(unsigned long start, size_t *len);
 int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 		   struct vma_pool *pool);
 void munmap_commit(struct mm_struct *mm, unsigned long start, unsigned long end,

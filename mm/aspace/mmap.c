@@ -27,7 +27,8 @@ void register_aspace_ops(const struct aspace_ops *ops)
 
 /* ---- munmap ---- */
 
-int munmap_check(unsigned long start, size_t *len)
+/* Round len up and check the range: 0 or -EINVAL. */
+static int munmap_check(unsigned long start, size_t *len)
 {
 	if (!IS_ALIGNED(start, PAGE_SIZE) || start > TASK_SIZE ||
 	    *len > TASK_SIZE - start)

@@ -31,9 +31,34 @@ struct mmu_gather {
 	struct page *local[GATHER_LOCAL];
 };
 
-void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm);
+static inline void gather_init(struct mmu_gather *tlb, struct mm_struct *mm,
+			       bool fullmm)
+{
+	tlb->mm = mm;
+	tlb->fullmm = fullmm;
+	tlb->freed_tables = false;
+	tlb->need_flush = false;
+	tlb->no_batch = false;
+	tlb->nr = 0;
+	tlb->max = GATHER_LOCAL;
+	tlb->start = ~0UL;
+	tlb->end = 0;
+	tlb->pages = tlb->local;
+	tlb->tables = PFN_NIL;
+}
+
+static inline void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm)
+{
+	gather_init(tlb, mm, false);
+}
+
 /* Whole-mm form for exit: entries are emptied without atomic operations. */
-void tlb_gather_mmu_fullmm(struct mmu_gather *tlb, struct mm_struct *mm);
+static inline void tlb_gather_mmu_fullmm(struct mmu_gather *tlb,
+					 struct mm_struct *mm)
+{
+	gather_init(tlb, mm, true);
+}
+
 void tlb_finish_mmu(struct mmu_gather *tlb);
 /* Flush and free what is held now; no spinlock of rank PTL held. */
 void tlb_flush_mmu(struct mmu_gather *tlb);

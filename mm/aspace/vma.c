@@ -92,37 +92,6 @@ void vma_pool_drain(struct vma_pool *pool)
 		vma_free(pool->spare[--pool->nr]);
 }
 
-/* ---- protection ---- */
-
-/*
- * A private writable page starts read-only even when VM_WRITE is set: the
- * fault handler, which knows who owns the frame, adds _PAGE_RW.  x86-64
- * cannot express write-only or execute-only memory; it is readable too.
- */
-u64 vm_get_page_prot(unsigned long vm_flags)
-{
-	u64 prot = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED;
-
-	if (!(vm_flags & VM_ACCESS_FLAGS))
-		return _PAGE_PROTNONE | _PAGE_ACCESSED;
-	if (!(vm_flags & VM_EXEC))
-		prot |= _PAGE_NX;
-	if ((vm_flags & VM_WRITE) && (vm_flags & VM_SHARED))
-		prot |= _PAGE_RW;
-	return prot;
-}
-
-void vma_set_flags(struct vm_area_struct *vma, unsigned long flags)
-{
-	u64 prot = vm_get_page_prot(flags);
-
-	/* page_mkwrite() wants to hear of the first write to each page. */
-	if (vma->vm_ops && vma->vm_ops->page_mkwrite)
-		prot &= ~_PAGE_RW;
-	vma->vm_flags = flags;
-	vma->vm_page_prot = prot;
-}
-
 /* ---- order ---- */
 
 static unsigned long gap_before(const struct vm_area_struct *vma)
@@ -199,15 +168,6 @@ struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
 		*prev = list_last_entry(&mm->mmap, struct vm_area_struct,
 					vm_list);
 	return vma;
-}
-
-struct vm_area_struct *find_vma_intersection(struct mm_struct *mm,
-					     unsigned long start,
-					     unsigned long end)
-{
-	struct vm_area_struct *vma = find_vma(mm, start);
-
-	return vma && vma->vm_start < end ? vma : NULL;
 }
 
 /* ---- link ---- */

@@ -56,8 +56,8 @@ pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
 	return &table[pgtable_slot(addr, level)];
 }
 
-pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
-		      unsigned long end)
+pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
+			unsigned long end)
 {
 	unsigned long a = *addr;
 

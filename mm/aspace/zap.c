@@ -23,32 +23,6 @@
 
 #define BATCH_PAGE (PAGE_SIZE / sizeof(struct page *))
 
-static void gather_init(struct mmu_gather *tlb, struct mm_struct *mm,
-			bool fullmm)
-{
-	tlb->mm = mm;
-	tlb->fullmm = fullmm;
-	tlb->freed_tables = false;
-	tlb->need_flush = false;
-	tlb->no_batch = false;
-	tlb->nr = 0;
-	tlb->max = GATHER_LOCAL;
-	tlb->start = ~0UL;
-	tlb->end = 0;
-	tlb->pages = tlb->local;
-	tlb->tables = PFN_NIL;
-}
-
-void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm)
-{
-	gather_init(tlb, mm, false);
-}
-
-void tlb_gather_mmu_fullmm(struct mmu_gather *tlb, struct mm_struct *mm)
-{
-	gather_init(tlb, mm, true);
-}
-
 /*
  * Drop one reference to each page and free, in one call, those that have no
  * other.  A count of one is ours, and cannot be raised by anyone else.
