@@ -37,8 +37,8 @@ function load_wall(who,    i, file, line, f, row, k) {
 function number(x,    s) {
 	if (x == "")
 		return "-"
-	if (x >= 1e7)
-		return sprintf("%.1fM", x / 1e6)
+	if (x >= 1e6)
+		return sprintf(x >= 1e7 ? "%.1fM" : "%.2fM", x / 1e6)
 	if (x >= 1e5)
 		return sprintf("%.0fk", x / 1e3)
 	if (x >= 1e4)
@@ -53,7 +53,8 @@ function time(who, name) {
 }
 
 function ratio(a, b) {
-	return a != "" && b > 0 ? sprintf("%.2f", a / b) : "-"
+	return a == "" || b <= 0 ? "-" : \
+		sprintf(a / b < 0.01 ? "%.4f" : "%.2f", a / b)
 }
 
 function memory_value(who, key,    file, line, f, v) {
@@ -67,7 +68,7 @@ function memory_value(who, key,    file, line, f, v) {
 	return v
 }
 
-# line2 and line3: rows that are not of instructions
+# A row that is not of instructions.
 function plain(title, ours, theirs, goal) {
 	printf "%-42s %9s %9s %6s %9s\n", title, ours, theirs,
 	       ratio(ours ~ /^[0-9.]+$/ ? ours : "",
@@ -112,14 +113,14 @@ BEGIN {
 			met += q <= f[3]
 		}
 	}
-	q = memory_value("quire", "available_kib")
-	l = memory_value("linux", "available_kib")
-	plain("memory not available to programs, MiB of 128",
-	      q == "" ? "-" : sprintf("%.1f", 128 - q / 1024),
-	      l == "" ? "-" : sprintf("%.1f", 128 - l / 1024), "3")
 	q = memory_value("quire", "free_kib")
 	l = memory_value("linux", "free_kib")
-	plain("  by MemFree",
+	plain("memory not free for programs, MiB of 128",
+	      q == "" ? "-" : sprintf("%.1f", 128 - q / 1024),
+	      l == "" ? "-" : sprintf("%.1f", 128 - l / 1024), "3")
+	q = memory_value("quire", "available_kib")
+	l = memory_value("linux", "available_kib")
+	plain("  by MemAvailable, which leaves a reserve",
 	      q == "" ? "-" : sprintf("%.1f", 128 - q / 1024),
 	      l == "" ? "-" : sprintf("%.1f", 128 - l / 1024), "")
 	plain("smallest machine for a busybox shell, MiB",

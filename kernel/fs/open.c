@@ -135,10 +135,16 @@ static struct dentry *open_find(int dfd, const char *name, int flags, u32 mode,
 	int err;
 
 	*created = false;
-	if (flags & O_CREAT)
-		return open_create(dfd, name, flags, mode, created);
 	if (!(flags & O_NOFOLLOW))
 		look |= LOOKUP_FOLLOW;
+	if (flags & O_CREAT) {
+		d = open_create(dfd, name, flags, mode, created);
+		if (IS_ERR(d) || *created || !S_ISLNK(d->d_inode->mode) ||
+		    (flags & (O_NOFOLLOW | O_EXCL)))
+			return d;
+		/* A link of /proc, which leads to what is there already. */
+		dput(d);
+	}
 	if (flags & O_DIRECTORY)
 		look |= LOOKUP_DIRECTORY;
 	err = path_lookup(dfd, name, look, &d);

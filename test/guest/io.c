@@ -508,6 +508,30 @@ TEST(sendfile_copies_a_file_into_a_pipe)
 	leave();
 }
 
+TEST(a_descriptor_can_be_opened_again_by_its_name)
+{
+	char name[64], c;
+	int fds[2], fd, again;
+
+	CHECK_EQ(pipe(fds), 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[1]);
+	/* As a shell does for > and as tee does. */
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(read(fds[0], &c, 1), 1);
+	CHECK_ERR(open(name, O_WRONLY | O_CREAT | O_EXCL, 0666), EEXIST);
+	enter();
+	fd = put("f", "abc");
+	unlink("f");
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	again = open(name, O_RDONLY);
+	CHECK(again >= 0);
+	CHECK_EQ(read(again, &c, 1), 1);
+	CHECK_EQ(c, 'a');
+	leave();
+}
+
 /* ---- devices and /proc ---- */
 
 TEST(the_memory_devices)
