@@ -282,6 +282,7 @@ static int copy_signal(struct task_struct *p, u64 flags)
 		return -ENOMEM;
 	sig->leader = p;
 	memcpy(sig->rlim, old->rlim, sizeof(sig->rlim));
+	rlimit_cpu_changed(sig);
 	sig->oom_score_adj = old->oom_score_adj;
 	p->signal = sig;
 	return 0;

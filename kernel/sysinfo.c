@@ -178,6 +178,7 @@ static long set_limit(struct task_struct *t, unsigned int what,
 		return -EPERM;
 	task_lock(t);
 	*old = *new;
+	rlimit_cpu_changed(t->signal);
 	mm = t->mm;
 	if (mm)
 		mm_set_limits(mm, t->signal->rlim);

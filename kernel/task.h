@@ -309,6 +309,8 @@ void exit_robust_list(struct task_struct *t);
 int futex_wake_user(u32 *uaddr, int nr);
 /* time.c: setitimer's timers */
 void init_real_timer(struct signal_struct *sig);
+/* RLIMIT_CPU was set or inherited. */
+void rlimit_cpu_changed(struct signal_struct *sig);
 void exit_itimers(struct signal_struct *sig);
 void itimers_init(void);
 /* On the way to user mode: ITIMER_VIRTUAL, _PROF, RLIMIT_CPU. */

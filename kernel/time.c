@@ -371,6 +371,24 @@ static u64 cpu_time_of(int which)
 	return which == ITIMER_VIRTUAL ? u : u + s;
 }
 
+static bool cpu_limited(const struct signal_struct *sig)
+{
+	return READ_ONCE(sig->rlim[RLIMIT_CPU].rlim_cur) != RLIM_INFINITY;
+}
+
+/* Something counts this process's CPU time; siglock held. */
+static void update_cpu_armed(struct signal_struct *sig)
+{
+	sig->it_cpu_armed =
+		sig->it_virt_ns || sig->it_prof_ns || cpu_limited(sig);
+}
+
+void rlimit_cpu_changed(struct signal_struct *sig)
+{
+	if (cpu_limited(sig))
+		WRITE_ONCE(sig->it_cpu_armed, true);
+}
+
 static void read_itimer(int which, u64 *value_ns, u64 *incr_ns)
 {
 	struct signal_struct *sig = current->signal;
@@ -410,7 +428,7 @@ static void write_itimer(int which, u64 value_ns, u64 incr_ns)
 		sig->it_prof_ns = end;
 		sig->it_prof_incr_ns = incr_ns;
 	}
-	sig->it_cpu_armed = sig->it_virt_ns || sig->it_prof_ns;
+	update_cpu_armed(sig);
 	spin_unlock(&current->sighand->siglock);
 }
 
@@ -423,8 +441,23 @@ static bool cpu_timer_due(u64 *end, u64 incr, u64 now)
 	return true;
 }
 
+/* getrlimit(2): SIGXCPU each second from the soft limit on, then SIGKILL. */
+static int cpu_limit_signal(struct signal_struct *sig, u64 used_ns)
+{
+	struct rlimit64 *lim = &sig->rlim[RLIMIT_CPU];
+	u64 used = used_ns / NSEC_PER_SEC;
+
+	if (used >= lim->rlim_max)
+		return SIGKILL;
+	if (used < lim->rlim_cur)
+		return 0;
+	lim->rlim_cur = used + 1;
+	return SIGXCPU;
+}
+
 void check_cpu_timers(void)
 {
+	int limit;
 	struct signal_struct *sig = current->signal;
 	bool virt, prof;
 	u64 u, s;
@@ -435,12 +468,15 @@ void check_cpu_timers(void)
 	spin_lock(&current->sighand->siglock);
 	virt = cpu_timer_due(&sig->it_virt_ns, sig->it_virt_incr_ns, u);
 	prof = cpu_timer_due(&sig->it_prof_ns, sig->it_prof_incr_ns, u + s);
-	sig->it_cpu_armed = sig->it_virt_ns || sig->it_prof_ns;
+	limit = cpu_limit_signal(sig, u + s);
+	update_cpu_armed(sig);
 	spin_unlock(&current->sighand->siglock);
 	if (virt)
 		send_sig(SIGVTALRM, current);
 	if (prof)
 		send_sig(SIGPROF, current);
+	if (limit)
+		send_sig(limit, current);
 }
 
 static struct itimerval64 get_itimerval(int which)
