@@ -2,12 +2,15 @@
 /*
  * program.c - which file a program's name means, and whether it can run.
  *
- * The same questions that the kernel asks when it executes the file are
- * answered here first, in its own words, so that a wrong program costs a line
- * on stderr and not a machine.  The kernel checks again: it never trusts.
- * A name without a slash is looked for in $PATH, as execvp(3) does.
+ * 1. The questions that the kernel asks when it executes a file are asked here
+ *    first, by the same code (kernel/elf_decode.c), so that a wrong program
+ *    costs a line on stderr and not a machine.  The kernel asks again: it
+ *    never trusts.
+ * 2. That code says yes or no; where the answer is no, wrong_header() and
+ *    wrong_segments() look
+ *    for words that help more than "malformed".
+ * 3. A name without a slash is looked for in $PATH, as execvp(3) does.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,8 +20,19 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "kernel/elf_decode.h"
 
-#define PHDRS_MAX 128 /* more than a page's worth is refused by Linux too */
+/* Of file headers: System V gABI, chapter 4. */
+#define IDENT_CLASS	   4
+#define IDENT_DATA	   5
+#define CLASS_64	   2
+#define DATA_LITTLE_ENDIAN 1
+#define MACHINE_X86_64	   62
+#define TYPE_EXECUTABLE	   2
+#define TYPE_DYNAMIC	   3
+#define SEGMENT_LOAD	   1
+
+#define TASK_SIZE_BYTES	   0x7ffffffff000ULL /* user space of x86-64 */
 
 static bool read_at(int fd, void *buf, size_t size, uint64_t pos)
 {
@@ -26,87 +40,99 @@ static bool read_at(int fd, void *buf, size_t size, uint64_t pos)
 	       pread(fd, buf, size, (off_t)pos) == (ssize_t)size;
 }
 
-/* What is wrong with the headers of an ELF file; NULL: nothing. */
-static const char *elf_problem(int fd, uint64_t file_size, Elf64_Ehdr *eh,
-			       Elf64_Phdr *ph)
+/* Words for a file that elf_decode_header() refused. */
+static const char *wrong_header(const struct elf64_ehdr *eh, ssize_t len)
+{
+	if (len < (ssize_t)sizeof(*eh))
+		return "truncated ELF file";
+	if (eh->e_ident[IDENT_CLASS] != CLASS_64)
+		return "not a 64-bit ELF file; only 64-bit x86 programs run";
+	if (eh->e_ident[IDENT_DATA] != DATA_LITTLE_ENDIAN ||
+	    eh->e_machine != MACHINE_X86_64)
+		return "an ELF file for another machine; only x86-64 "
+		       "programs run";
+	if (eh->e_type != TYPE_EXECUTABLE && eh->e_type != TYPE_DYNAMIC)
+		return "an ELF file, but not a program";
+	return "malformed or truncated ELF file: its header";
+}
+
+/* Words for program headers that elf_decode() refused. */
+static const char *wrong_segments(const struct elf64_phdr *ph, unsigned int nr,
+				  uint64_t file_size)
 {
 	unsigned int i, loads = 0;
 
-	if (!read_at(fd, eh, sizeof(*eh), 0))
-		return "truncated ELF file";
-	if (eh->e_ident[EI_CLASS] != ELFCLASS64)
-		return "a 32-bit ELF file; only 64-bit x86 programs run";
-	if (eh->e_ident[EI_DATA] != ELFDATA2LSB || eh->e_machine != EM_X86_64)
-		return "an ELF file for another machine; only x86-64 "
-		       "programs run";
-	if (eh->e_type != ET_EXEC && eh->e_type != ET_DYN)
-		return "an ELF file, but not a program";
-	if (eh->e_phentsize != sizeof(*ph) || !eh->e_phnum ||
-	    eh->e_phnum > PHDRS_MAX)
-		return "malformed ELF file: program headers";
-	if (!read_at(fd, ph, eh->e_phnum * sizeof(*ph), eh->e_phoff))
-		return "truncated ELF file: program headers";
-	for (i = 0; i < eh->e_phnum; i++) {
-		if (ph[i].p_type != PT_LOAD)
+	for (i = 0; i < nr; i++) {
+		if (ph[i].p_type != SEGMENT_LOAD)
 			continue;
 		loads++;
-		if (ph[i].p_filesz > ph[i].p_memsz)
-			return "malformed ELF file: segment larger in the "
-			       "file than in memory";
 		if (ph[i].p_offset > file_size ||
 		    ph[i].p_filesz > file_size - ph[i].p_offset)
 			return "truncated ELF file: a segment lies beyond "
 			       "its end";
 	}
-	return loads ? NULL : "malformed ELF file: nothing to load";
+	return loads ? "malformed ELF file: its segments"
+		     : "malformed ELF file: nothing to load";
+}
+
+static void check_interpreter(const char *path, int fd,
+			      const struct elf_image *img)
+{
+	char interp[ELF_INTERP_MAX];
+
+	if (!img->interp_size)
+		return;
+	if (img->interp_size > sizeof(interp) ||
+	    !read_at(fd, interp, img->interp_size, img->interp_offset) ||
+	    !elf_interp_valid(interp, img->interp_size))
+		die(STATUS_CANNOT_RUN,
+		    "%s: malformed ELF file: its interpreter's name", path);
+	die(STATUS_CANNOT_RUN,
+	    "%s: a dynamic program, which wants %s; only static ones run "
+	    "(link it with -static)",
+	    path, interp);
 }
 
 static void check_elf(const char *path, int fd, uint64_t file_size)
 {
-	Elf64_Ehdr eh;
-	Elf64_Phdr ph[PHDRS_MAX];
-	const char *problem = elf_problem(fd, file_size, &eh, ph);
-	unsigned int i;
+	struct elf64_ehdr eh = {0};
+	struct elf_image img;
+	ssize_t len = pread(fd, &eh, sizeof(eh), 0);
+	void *phdrs;
+	size_t size;
+	uint64_t phoff;
+	uint16_t phnum;
 
-	if (problem)
-		die(STATUS_CANNOT_RUN, "%s: %s", path, problem);
-	for (i = 0; i < eh.e_phnum; i++) {
-		char interp[PATH_MAX] = "";
-		size_t len = ph[i].p_filesz;
-
-		if (ph[i].p_type != PT_INTERP)
-			continue;
-		if (len < 2 || len > sizeof(interp) ||
-		    !read_at(fd, interp, len, ph[i].p_offset) ||
-		    interp[len - 1])
-			die(STATUS_CANNOT_RUN,
-			    "%s: malformed ELF file: interpreter's name", path);
-		die(STATUS_CANNOT_RUN,
-		    "%s: a dynamic program, which wants %s; only static ones "
-		    "run (link it with -static)",
-		    path, interp);
-	}
+	if (len < (ssize_t)sizeof(eh) ||
+	    elf_decode_header(&eh, sizeof(eh), file_size, &phoff, &phnum))
+		die(STATUS_CANNOT_RUN, "%s: %s", path, wrong_header(&eh, len));
+	size = phnum * sizeof(struct elf64_phdr);
+	phdrs = xmalloc(size);
+	if (!read_at(fd, phdrs, size, phoff))
+		die(STATUS_CANNOT_RUN, "%s: truncated ELF file", path);
+	if (elf_decode(&eh, phdrs, phnum, file_size, TASK_SIZE_BYTES, &img))
+		die(STATUS_CANNOT_RUN, "%s: %s", path,
+		    wrong_segments(phdrs, phnum, file_size));
+	free(phdrs);
+	check_interpreter(path, fd, &img);
 }
 
 /* The interpreter that the first line of a script names; to be freed. */
-static char *script_interpreter(const char *path, const char *line)
+static char *script_interpreter(const char *path, char *head, size_t len)
 {
-	size_t len;
+	char *interp, *arg;
 
-	line += 2;
-	line += strspn(line, " \t");
-	len = strcspn(line, " \t\n");
-	if (!len || line[0] != '/')
+	if (script_decode(head, len, &interp, &arg) || interp[0] != '/')
 		die(STATUS_CANNOT_RUN,
 		    "%s: a script whose first line names no interpreter", path);
-	return xasprintf("%.*s", (int)len, line);
+	return xstrdup(interp);
 }
 
 /* Check the file; the interpreter if it is a script, else NULL. */
 static char *check_file(const char *path)
 {
 	struct stat st;
-	char head[256] = "";
+	char head[256 + 1] = ""; /* as much as Linux looks at, and a NUL */
 	int fd;
 	char *interpreter = NULL;
 
@@ -125,10 +151,10 @@ static char *check_file(const char *path)
 		die(STATUS_CANNOT_RUN, "%s: %s", path, strerror(errno));
 	if (pread(fd, head, sizeof(head) - 1, 0) < 0)
 		die(STATUS_CANNOT_RUN, "%s: %s", path, strerror(errno));
-	if (!memcmp(head, ELFMAG, SELFMAG))
+	if (!memcmp(head, "\177ELF", 4))
 		check_elf(path, fd, (uint64_t)st.st_size);
 	else if (head[0] == '#' && head[1] == '!')
-		interpreter = script_interpreter(path, head);
+		interpreter = script_interpreter(path, head, sizeof(head) - 1);
 	else
 		die(STATUS_CANNOT_RUN, "%s: not an ELF program or #! script",
 		    path);

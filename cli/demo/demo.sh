@@ -12,7 +12,7 @@ awk 'NR <= 4 || /stack/' /proc/self/maps
 say "the buddy system's free blocks, by zone and order"
 cat /proc/buddyinfo
 say "the busiest slab caches"
-sort -rnk3 /proc/slabinfo | awk '$3 ~ /^[0-9]+$/ && n++ < 5 {
+sort -rnk2 /proc/slabinfo | awk '$2 ~ /^[0-9]+$/ && n++ < 5 {
 	printf "%-24s %6d objects of %5d bytes\n", $1, $2, $4 }'
 
 faults() { awk '$1 == "pgfault" { print $2 }' /proc/vmstat; }
