@@ -126,6 +126,10 @@ static int protect_area(struct vm_area_struct *vma, unsigned long start,
 			charged = nr_pages;
 			flags |= VM_ACCOUNT;
 		}
+	} else if ((old & VM_ACCOUNT) && vma_is_anonymous(vma) &&
+		   !vma->anon_used) {
+		/* Never written and cannot be: nothing is promised. */
+		flags &= ~VM_ACCOUNT;
 	}
 	err = -ENOMEM;
 	cuts = vma_flag_cuts(vma, start, end, flags);
@@ -137,6 +141,8 @@ static int protect_area(struct vm_area_struct *vma, unsigned long start,
 	vma = vma_change_flags(vma, start, end, flags, &pool);
 	vm_stat_account(mm, old, -(long)nr_pages);
 	vm_stat_account(mm, flags, (long)nr_pages);
+	if (old & ~flags & VM_ACCOUNT)
+		vm_uncharge(nr_pages);
 	change_protection(vma, start, end);
 	*out = vma;
 	return 0;

@@ -52,9 +52,8 @@ TEST(protect_merges_with_neighbours)
 		{"WwRrXx", 3, 4, 'w', "WwRWXx"},
 		{"WwRrWw", 3, 4, 'w', "WwRWww"},
 		{"WwRrWw", 2, 3, 'w', "WwwRWw"},
-		/* What was writable stays accounted for, and so apart. */
-		{"WwRrWw", 0, 6, 'n', "NnNnNn"},
-		{"WwRrWw", 1, 5, 'r', "WRRrRW"},
+		{"WwRrWw", 0, 6, 'n', "Nnnnnn"},
+		{"WwRrWw", 1, 5, 'r', "WRrrrW"},
 		{"XxRrWw", 2, 4, 'r', "XxRrWw"}, /* nothing changes */
 	};
 
@@ -68,6 +67,26 @@ TEST(protect_merges_with_neighbours)
 		CHECK_PICTURE(mm, t[i].after);
 		mmput(mm);
 	}
+}
+
+/* Written memory stays promised, and so apart from what never was. */
+TEST(protect_keeps_the_promise_for_written_memory)
+{
+	struct mm_struct *mm = picture_mm("WwRr");
+	unsigned long before = vm_committed_pages();
+
+	CHECK_EQ(vm_mprotect(mm, page_at(0), 2 * PAGE_SIZE, PROT_READ), 0);
+	CHECK_PICTURE(mm, "Rrrr");
+	CHECK_EQ(vm_committed_pages(), before - 2);
+	CHECK_EQ(vm_mprotect(mm, page_at(0), 2 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE),
+		 0);
+	CHECK_EQ(vm_committed_pages(), before);
+	picture_fill(mm, 0, 1);
+	CHECK_EQ(vm_mprotect(mm, page_at(0), 2 * PAGE_SIZE, PROT_READ), 0);
+	CHECK_PICTURE(mm, "RrRr");
+	CHECK_EQ(vm_committed_pages(), before);
+	mmput(mm);
 }
 
 TEST(memory_made_inaccessible_keeps_its_contents)
