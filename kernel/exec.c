@@ -678,8 +678,14 @@ static int commit(struct exec_program *prog)
 		if (!files)
 			return -ENOMEM;
 	}
-	spare = sighand_alloc();
-	err = spare ? de_thread() : -ENOMEM;
+	/* If it is this thread's alone, nobody can come to share it. */
+	if (READ_ONCE(t->sighand->count) > 1) {
+		err = -ENOMEM;
+		spare = sighand_alloc();
+		if (!spare)
+			goto out_spare;
+	}
+	err = de_thread();
 	if (err)
 		goto out_spare;
 

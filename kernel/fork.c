@@ -297,12 +297,9 @@ static int copy_sighand(struct task_struct *p, u64 flags)
 		p->sighand = old;
 		return 0;
 	}
-	h = sighand_alloc();
+	h = sighand_dup(old);
 	if (!h)
 		return -ENOMEM;
-	spin_lock(&old->siglock);
-	memcpy(h->action, old->action, sizeof(h->action));
-	spin_unlock(&old->siglock);
 	if (flags & CLONE_CLEAR_SIGHAND) {
 		for (int i = 0; i < NSIG; i++)
 			if (h->action[i].handler != SIG_IGN)

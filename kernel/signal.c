@@ -72,6 +72,21 @@ struct sighand_struct *sighand_alloc(void)
 	return h;
 }
 
+struct sighand_struct *sighand_dup(struct sighand_struct *old)
+{
+	struct sighand_struct *h =
+		kmem_cache_alloc(signals.sighand, GFP_KERNEL);
+
+	if (h) {
+		h->count = 1;
+		spin_lock_init(&h->siglock, LOCK_RANK_SIGHAND);
+		spin_lock(&old->siglock);
+		memcpy(h->action, old->action, sizeof(h->action));
+		spin_unlock(&old->siglock);
+	}
+	return h;
+}
+
 void sighand_put(struct sighand_struct *h)
 {
 	if (__atomic_sub_fetch(&h->count, 1, __ATOMIC_ACQ_REL) == 0)

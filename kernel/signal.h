@@ -32,6 +32,7 @@ void signals_init(void);
 void init_sigpending(struct sigpending *p);
 void flush_sigqueue(struct sigpending *p);
 struct sighand_struct *sighand_alloc(void); /* all defaults; or NULL */
+struct sighand_struct *sighand_dup(struct sighand_struct *old);
 void sighand_put(struct sighand_struct *h);
 /* exec: handlers become defaults; ignored stays ignored. */
 void flush_signal_handlers(struct sighand_struct *h);
