@@ -63,7 +63,9 @@ uninstall:
 	rm -rf $(D)/lib/quire $(D)/include/quire
 
 # Headers find the port's arch.h on the include path, so its folder is on it.
-$(B)/quire.pc: cli/cli.mk Makefile
+# Its text depends on PREFIX, so it is made anew each time.
+.PHONY: $(B)/quire.pc
+$(B)/quire.pc:
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' \
 	    'includedir=$${prefix}/include' 'libdir=$${prefix}/lib' '' \

@@ -7,8 +7,7 @@
  *    costs a line on stderr and not a machine.  The kernel asks again: it
  *    never trusts.
  * 2. That code says yes or no; where the answer is no, wrong_header() and
- *    wrong_segments() look
- *    for words that help more than "malformed".
+ *    wrong_segments() look for words that help more than "malformed".
  * 3. A name without a slash is looked for in $PATH, as execvp(3) does.
  */
 #include <errno.h>
