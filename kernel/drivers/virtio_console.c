@@ -235,16 +235,26 @@ static void tx_interrupts(bool on)
 	full_barrier();
 }
 
-/* Wait for a sent buffer; tx_lock held, and released meanwhile. */
+static bool tx_moved(void)
+{
+	return queue_has_used(&vcon.tx) || READ_ONCE(vcon.broken);
+}
+
+/*
+ * Wait for a sent buffer; tx_lock held, and released meanwhile.  A program can
+ * be interrupted; the kernel's own threads send to the end, whatever signals
+ * (SIGCHLD of the first) are pending for them.
+ */
 static long tx_wait(void)
 {
-	long err;
+	long err = 0;
 
 	tx_interrupts(true);
 	mutex_unlock(&vcon.tx_lock);
-	err = wait_event_interruptible(&vcon.tx_wait,
-				       queue_has_used(&vcon.tx) ||
-					       READ_ONCE(vcon.broken));
+	if (current->flags & PF_KTHREAD)
+		wait_event(&vcon.tx_wait, tx_moved());
+	else
+		err = wait_event_interruptible(&vcon.tx_wait, tx_moved());
 	mutex_lock(&vcon.tx_lock);
 	return err;
 }
