@@ -36,13 +36,35 @@ struct exec_program {
 	bool secure;
 };
 
-/* Copy to the new stack or image; 0, -EFAULT or -ENOMEM. */
-int exec_write(struct exec_program *prog, unsigned long addr, const void *from,
-	       size_t len);
-/* New memory becomes what the headers say; entry, exec_stack are set. */
+/* Where argv and envp come from: one of the two. */
+struct string_list {
+	const u64 *user;
+	const char *const *kernel;
+};
+
 struct exec_aux {
 	unsigned long phdr, phnum, base, entry;
 };
+
+/* ---- exec_stack.c; 0 or -E ---- */
+
+/* Copy to the new address space; -EFAULT, -ENOMEM. */
+int exec_write(struct exec_program *prog, unsigned long addr, const void *from,
+	       size_t len);
+/* A kernel string below all others; -E2BIG. */
+int exec_push_string(struct exec_program *prog, const char *s, size_t len);
+/* The path, envp and argv; sets argc and the strings' bounds. */
+int exec_copy_strings(struct exec_program *prog, const struct string_list *argv,
+		      const struct string_list *envp);
+/* Length of a string in the new address space. */
+long exec_new_strlen(struct exec_program *prog, unsigned long addr);
+/* argc, the pointers and auxv; sets the final sp. */
+int exec_finish_stack(struct exec_program *prog, const struct exec_aux *aux);
+int exec_make_stack_executable(struct exec_program *prog);
+
+/* ---- elf.c ---- */
+
+/* New memory becomes what the headers say; entry, exec_stack are set. */
 int elf_load(struct exec_program *prog, struct exec_aux *aux);
 
 struct file *exe_get(struct file *exe);

@@ -7,13 +7,8 @@
  *    the flags of clone(2) say.  Nobody can see it until all that can fail
  *    has been done; the last step, under tasklist_lock, puts it into the
  *    process tree and cannot fail but for a pending signal.
- * 2. Kernel stacks lie in vmalloc space, so that the hole before each catches
- *    an overflow.  A stack given back is kept by its CPU for the next fork:
- *    the common fork maps nothing.  What a CPU has too many of goes to the
- *    others, or back to vmalloc when somebody waits for a child.
- * 3. Locking.  tasklist_lock for the last step; the stacks of a CPU are
- *    touched by itself with interrupts off.
- * 4. Failure.  -ENOMEM, -EAGAIN (no number, RLIMIT_NPROC), -ERESTARTNOINTR
+ * 2. Locking.  tasklist_lock for the last step.
+ * 3. Failure.  -ENOMEM, -EAGAIN (no number, RLIMIT_NPROC), -ERESTARTNOINTR
  *    (a signal came first: it is handled, then the call starts again, so that
  *    a signal to the group reaches parent and child or only the parent).
  */
@@ -34,10 +29,6 @@
 #include "port/x86_64/machine.h"
 #include "port/x86_64/upcalls.h"
 
-#define STACK_PAGES	  (KERNEL_STACK_SIZE >> PAGE_SHIFT)
-#define STACKS_KEPT	  1 /* per CPU: of the last thread that ended there */
-#define SPARE_STACKS_KEPT 1
-
 /* Flags that name what does not exist here: Linux without them says EINVAL. */
 #define CLONE_UNSUPPORTED                                             \
 	(CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
@@ -51,127 +42,11 @@ struct clone_request {
 	int *parent_tid, *child_tid; /* user */
 };
 
-struct free_stack {
-	struct free_stack *next;
-};
-
-struct stack_cache {
-	struct free_stack *first;
-	unsigned int nr;
-};
-
-static DEFINE_PER_CPU(struct stack_cache, stack_caches);
-
-/* What a CPU has too many of: for the others, or to be freed. */
-static struct {
-	spinlock_t lock;
-	struct stack_cache list;
-} spare_stacks = {.lock = SPINLOCK_INIT(LOCK_RANK_WAITQ)};
-
 static struct {
 	struct kmem_cache *task, *signal;
 	struct task_struct idle0; /* the boot CPU's */
 	struct signal_struct idle_signal;
 } forks;
-
-/* ---- stacks ---- */
-
-static void push_stack(struct stack_cache *c, void *stack)
-{
-	struct free_stack *s = stack;
-
-	s->next = c->first;
-	c->first = s;
-	c->nr++;
-}
-
-static void *pop_stack(struct stack_cache *c)
-{
-	struct free_stack *s = c->first;
-
-	if (s) {
-		c->first = s->next;
-		c->nr--;
-	}
-	return s;
-}
-
-static void *pop_spare_stack(unsigned int keep)
-{
-	void *stack = NULL;
-	unsigned long flags;
-
-	if (READ_ONCE(spare_stacks.list.nr) <= keep)
-		return NULL;
-	spin_lock_irqsave(&spare_stacks.lock, flags);
-	if (spare_stacks.list.nr > keep)
-		stack = pop_stack(&spare_stacks.list);
-	spin_unlock_irqrestore(&spare_stacks.lock, flags);
-	return stack;
-}
-
-void trim_stacks(void)
-{
-	void *stack;
-
-	while (unlikely((stack = pop_spare_stack(SPARE_STACKS_KEPT))))
-		vfree(stack);
-}
-
-static void *stack_alloc(void)
-{
-	unsigned long flags = local_irq_save();
-	void *stack = pop_stack(this_cpu_ptr(&stack_caches));
-
-	local_irq_restore(flags);
-	if (!stack)
-		stack = pop_spare_stack(0);
-	if (!stack)
-		stack = vmalloc(KERNEL_STACK_SIZE);
-	if (stack)
-		mod_node_stat(NST_nr_kernel_stack, (long)STACK_PAGES);
-	return stack;
-}
-
-/* Any context but interrupts that could take the lock: schedule()'s end. */
-static void stack_free(void *stack)
-{
-	unsigned long flags = local_irq_save();
-	struct stack_cache *c = this_cpu_ptr(&stack_caches);
-
-	mod_node_stat(NST_nr_kernel_stack, -(long)STACK_PAGES);
-	if (c->nr < STACKS_KEPT) {
-		push_stack(c, stack);
-	} else {
-		spin_lock(&spare_stacks.lock);
-		push_stack(&spare_stacks.list, stack);
-		spin_unlock(&spare_stacks.lock);
-	}
-	local_irq_restore(flags);
-}
-
-void release_thread_stack(struct task_struct *t)
-{
-	stack_free(t->stack);
-	t->stack = NULL;
-}
-
-void drain_stack_cache(void)
-{
-	unsigned long flags;
-	void *stack;
-
-	for (;;) {
-		flags = local_irq_save();
-		stack = pop_stack(this_cpu_ptr(&stack_caches));
-		local_irq_restore(flags);
-		if (!stack)
-			stack = pop_spare_stack(0);
-		if (!stack)
-			return;
-		vfree(stack);
-	}
-}
 
 /* ---- task_structs ---- */
 
@@ -212,7 +87,7 @@ static struct task_struct *dup_task(void)
 		return NULL;
 	*t = *me;
 	memset(&t->thread, 0, sizeof(t->thread));
-	t->stack = stack_alloc();
+	t->stack = kernel_stack_alloc();
 	if (!t->stack) {
 		kmem_cache_free(forks.task, t);
 		return NULL;
@@ -520,7 +395,7 @@ out_sighand:
 out_signal:
 	put_signal_struct(p->signal);
 out_task:
-	stack_free(p->stack);
+	kernel_stack_free(p->stack);
 	kmem_cache_free(forks.task, p);
 	return ERR_PTR(err);
 }
@@ -756,7 +631,7 @@ out_sighand:
 out_signal:
 	put_signal_struct(t->signal);
 out_task:
-	stack_free(t->stack);
+	kernel_stack_free(t->stack);
 	kmem_cache_free(forks.task, t);
 	return ERR_PTR(err);
 }
@@ -802,7 +677,7 @@ struct task_struct *idle_task_alloc(unsigned int cpu)
 
 	if (!t)
 		return NULL;
-	t->stack = stack_alloc();
+	t->stack = kernel_stack_alloc();
 	if (!t->stack) {
 		kmem_cache_free(forks.task, t);
 		return NULL;

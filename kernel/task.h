@@ -282,6 +282,9 @@ struct task_struct *idle_task_alloc(unsigned int cpu);
 void idle_task_adopt_boot(void);
 void __noreturn do_exit(int code); /* wait(2) status */
 void __noreturn do_group_exit(int code);
+/* kstack.c: KERNEL_STACK_SIZE bytes; alloc: NULL, task context. */
+void *kernel_stack_alloc(void);
+void kernel_stack_free(void *stack);
 /* The stack of a thread that no longer runs; interrupts off. */
 void release_thread_stack(struct task_struct *t);
 /* Give back what nobody will need soon; task context. */
