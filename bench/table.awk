@@ -14,7 +14,7 @@ function load(who,    file, line, f) {
 }
 
 # The least of each row, in microseconds by that boot's own tick.
-function load_wall(who,    i, file, line, f, row, k) {
+function load_wall(who,    i, file, line, f, row, k, tick) {
 	for (i = 1; i <= nr_wall; i++) {
 		file = dir "/" who ".wall." i
 		split("", row)
@@ -24,10 +24,11 @@ function load_wall(who,    i, file, line, f, row, k) {
 				row[f[1]] = f[2]
 		}
 		close(file)
-		if (!(row["tick"] > 0))
+		tick = row["tick"]
+		if (!(tick > 0))
 			continue
 		for (k in row) {
-			row[k] /= row["tick"]
+			row[k] /= tick
 			if (!((who, k) in wall) || row[k] < wall[who, k])
 				wall[who, k] = row[k]
 		}
@@ -49,7 +50,7 @@ function number(x,    s) {
 function time(who, name) {
 	if (name == "first_instruction" || !((who, name) in wall))
 		return "-"
-	return sprintf(wall[who, name] < 100 ? "%.2f" : "%.0f", wall[who, name])
+	return sprintf(wall[who, name] < 1000 ? "%.2f" : "%.0f", wall[who, name])
 }
 
 function ratio(a, b) {
