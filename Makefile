@@ -134,9 +134,12 @@ include $(wildcard cli/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.m
 CHECK_SUITES := 'source=$(CHECK_SOURCE)' \
 	'unit-asan=$(B)/unit-asan' \
 	'unit-tsan=$(B)/unit-tsan' \
+	'selftest-1=$(B)/quire selftest --cpus 1' \
+	'selftest-2=$(B)/quire selftest --cpus 2' \
 	$(MORE_SUITES)
 .PHONY: check
-check: need-check all $(B)/unit-asan $(B)/unit-tsan $(CHECK_DEPS)
+check: need-check all $(B)/unit-asan $(B)/unit-tsan $(B)/quire-selftest.elf \
+    $(CHECK_DEPS)
 	@sh tools/check.sh $(B)/check $(CHECK_SUITES)
 
 # ---- what must be installed ---------------------------------------------------
