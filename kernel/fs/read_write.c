@@ -63,7 +63,7 @@ static size_t move_run(struct iov_iter *it, void *buf, size_t n,
 	case ITER_TO:
 		return copy_to_user(p, buf, n);
 	case ITER_FROM:
-		return copy_from_user(buf, p, n);
+		return raw_copy_from_user(buf, p, n);
 	default:
 		return clear_user(p, n);
 	}

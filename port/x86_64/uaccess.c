@@ -76,6 +76,13 @@ size_t copy_from_user(void *to, const void *user, size_t n)
 	return left;
 }
 
+size_t raw_copy_from_user(void *to, const void *user, size_t n)
+{
+	if (unlikely(!access_ok(user, n)))
+		return n;
+	return x86_copy_user(to, user, n);
+}
+
 size_t copy_to_user(void *user, const void *from, size_t n)
 {
 	if (unlikely(!access_ok(user, n)))

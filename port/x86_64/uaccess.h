@@ -21,6 +21,8 @@ static inline bool access_ok(const void *user, size_t size)
 
 /* Bytes NOT copied: 0 is success.  A short copy_from_user zeroes the rest. */
 size_t __must_check copy_from_user(void *to, const void *user, size_t n);
+/* The same, but what was not copied stays as it was. */
+size_t __must_check raw_copy_from_user(void *to, const void *user, size_t n);
 size_t __must_check copy_to_user(void *user, const void *from, size_t n);
 size_t __must_check clear_user(void *user, size_t n);
 
