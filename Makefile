@@ -63,11 +63,11 @@ FLAGS_cli      := -O2 -pthread
 VARIANTS := hosted asan tsan metal selftest cli
 
 define variant_rules
-$(B)/$(1)/%.o: %.c
+$(B)/$(1)/%.o: %.c | need
 	@mkdir -p $$(@D)
 	@echo "  CC[$(1)] $$<"
 	$$(Q)$$(CC) $$(BASE) $$(FLAGS_$(1)) $$(FLAGS-$$<) -MMD -MP -c $$< -o $$@
-$(B)/$(1)/%.o: %.S
+$(B)/$(1)/%.o: %.S | need
 	@mkdir -p $$(@D)
 	@echo "  AS[$(1)] $$<"
 	$$(Q)$$(CC) $$(BASE) $$(FLAGS_$(1)) -D__ASSEMBLY__ -MMD -MP -c $$< -o $$@
@@ -90,7 +90,7 @@ $(B)/libquire.a: $(call objs,hosted,$(LIBMM_C) $(SOFT_C))
 define kernel_rules
 $(B)/$(1).pass1: $(2) port/x86_64/kernel.lds
 	@echo "  LD       $$@"
-	$$(Q)$$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+	$$(Q)$$(CC) -nostdlib -static -Wl,--build-id=none \
 	    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 	    -T port/x86_64/kernel.lds -o $$@ $(2)
 $(B)/$(1).ksyms.S: $(B)/$(1).pass1 tools/ksyms.sh
@@ -99,7 +99,7 @@ $(B)/$(1).ksyms.o: $(B)/$(1).ksyms.S
 	$$(Q)$$(CC) -c $$< -o $$@
 $(B)/$(1): $(B)/$(1).ksyms.o
 	@echo "  LD       $$@"
-	$$(Q)$$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+	$$(Q)$$(CC) -nostdlib -static -Wl,--build-id=none \
 	    -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 	    -T port/x86_64/kernel.lds -o $$@ $(2) $$<
 endef
@@ -138,24 +138,28 @@ CHECK_SUITES := 'source=$(CHECK_SOURCE)' \
 	'selftest-2=$(B)/quire selftest --cpus 2' \
 	$(MORE_SUITES)
 .PHONY: check
-check: need-check all $(B)/unit-asan $(B)/unit-tsan $(B)/quire-selftest.elf \
+check: need all $(B)/unit-asan $(B)/unit-tsan $(B)/quire-selftest.elf \
     $(CHECK_DEPS)
 	@sh tools/check.sh $(B)/check $(CHECK_SUITES)
 
 # ---- what must be installed ---------------------------------------------------
-NEED_BUILD := gcc:gcc ld:binutils
-NEED_RUN   := qemu-system-x86_64:qemu-system-x86 busybox:busybox-static \
+# By goal and all at once: whatever compiles waits for `need` (an order-only
+# prerequisite, so that nothing is rebuilt for it), at any -j.
+NEED := gcc:gcc ld:binutils /usr/include/stdio.h:libc6-dev
+ifneq ($(filter clang,$(CC)),)
+NEED += clang:clang
+endif
+RUN_GOALS := run shell bench check% selftest $(B)/guest/% $(B)/demo/% $(B)/bench/%
+ifneq ($(filter $(RUN_GOALS),$(MAKECMDGOALS)),)
+NEED += qemu-system-x86_64:qemu-system-x86 busybox:busybox-static \
 	musl-gcc:musl-tools
-NEED_LINT  := clang:clang clang-format:clang-format git:git
-.PHONY: need-build need-run need-check need-lint
-need-build:
-	@sh tools/need.sh $(NEED_BUILD)
-need-run:
-	@sh tools/need.sh $(NEED_BUILD) $(NEED_RUN)
-need-lint:
-	@sh tools/need.sh $(NEED_BUILD) $(NEED_LINT)
-need-check:
-	@sh tools/need.sh $(NEED_BUILD) $(NEED_RUN) $(NEED_LINT)
+endif
+ifneq ($(filter check lint format,$(MAKECMDGOALS)),)
+NEED += clang:clang clang-format:clang-format git:git
+endif
+.PHONY: need
+need:
+	@sh tools/need.sh $(NEED)
 
 .PHONY: clean help
 help:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bench.mk - instruction counts beside Linux 6.1 in the same virtual machine.
 
-$(B)/bench/bench: bench/bench.c
+$(B)/bench/bench: bench/bench.c | need
 	@mkdir -p $(@D)
 	@echo "  MUSL     $<"
 	$(Q)$(MUSLCC) -std=gnu11 -O2 $(GUEST_WARN) -static \
@@ -9,5 +9,5 @@ $(B)/bench/bench: bench/bench.c
 
 # WALL= boots for the column of time, 5; 0 leaves it out.
 .PHONY: bench
-bench: need-run $(B)/quire.elf $(B)/bench/bench
+bench: need $(B)/quire.elf $(B)/bench/bench
 	@sh bench/run.sh $(B)

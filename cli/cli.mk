@@ -13,14 +13,14 @@ $(B)/quire: $(CLI_O)
 # ---- the demonstration --------------------------------------------------------
 MUSLCC := musl-gcc
 GUEST_WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
-$(B)/demo/%: cli/demo/%.c
+$(B)/demo/%: cli/demo/%.c | need
 	@mkdir -p $(@D)
 	@echo "  MUSL     $<"
 	$(Q)$(MUSLCC) -std=gnu11 -O2 $(GUEST_WARN) -static -o $@ $<
 
 BUSYBOX = $(shell command -v busybox)
 .PHONY: run shell
-run: need-run $(B)/quire $(B)/quire.elf $(B)/demo/pages
+run: need $(B)/quire $(B)/quire.elf $(B)/demo/pages
 	@$(B)/quire run -m 128M --timeout 120 --file $(B)/demo/pages:/usr/bin/pages \
 	    --file cli/demo/demo.sh:/demo.sh -- $(BUSYBOX) sh /demo.sh
 	@echo
@@ -31,7 +31,7 @@ run: need-run $(B)/quire $(B)/quire.elf $(B)/demo/pages
 	@echo '       docs/DESIGN.md                how it works'
 	@echo '       make check                    every test'
 
-shell: need-run $(B)/quire $(B)/quire.elf $(B)/demo/pages
+shell: need $(B)/quire $(B)/quire.elf $(B)/demo/pages
 	@$(B)/quire run -m 256M --cpus 2 --file $(B)/demo/pages:/usr/bin/pages \
 	    -- $(BUSYBOX) sh || [ $$? -lt 125 ]
 

@@ -2,7 +2,7 @@
 # fuzz.mk - a fixed number of broken inputs for the decoders.  make fuzz N=...
 
 $(B)/fuzz: test/fuzz/fuzz.c kernel/elf_decode.c kernel/elf_decode.h \
-		kernel/fs/cpio.c kernel/fs/cpio.h
+		kernel/fs/cpio.c kernel/fs/cpio.h | need
 	@mkdir -p $(@D)
 	@echo "  FUZZ     $<"
 	$(Q)$(CC) $(BASE) $(FLAGS_asan) -o $@ $<

@@ -8,19 +8,19 @@ GUEST_FLAGS := -std=gnu11 -O2 -pthread $(GUEST_WARN)
 GUEST_BIN := $(GUEST_TESTS:%=$(G)/musl/%) $(GUEST_TESTS:%=$(G)/glibc/%) \
 	$(G)/pie/mem $(G)/pie/proc
 
-$(G)/musl/%: test/guest/%.c test/guest/guest.h
+$(G)/musl/%: test/guest/%.c test/guest/guest.h | need
 	@mkdir -p $(@D)
 	@echo "  MUSL     $<"
 	$(Q)$(MUSLCC) $(GUEST_FLAGS) -static -o $@ $<
-$(G)/glibc/%: test/guest/%.c test/guest/guest.h
+$(G)/glibc/%: test/guest/%.c test/guest/guest.h | need
 	@mkdir -p $(@D)
 	@echo "  STATIC   $<"
 	$(Q)$(HOSTCC) $(GUEST_FLAGS) -static -o $@ $<
-$(G)/pie/%: test/guest/%.c test/guest/guest.h
+$(G)/pie/%: test/guest/%.c test/guest/guest.h | need
 	@mkdir -p $(@D)
 	@echo "  PIE      $<"
 	$(Q)$(HOSTCC) $(GUEST_FLAGS) -static-pie -o $@ $<
-$(G)/fake_qemu $(G)/pty: $(G)/%: test/guest/%.c include/quire/run_proto.h
+$(G)/fake_qemu $(G)/pty: $(G)/%: test/guest/%.c include/quire/run_proto.h | need
 	@mkdir -p $(@D)
 	@echo "  HOSTCC   $<"
 	$(Q)$(HOSTCC) $(GUEST_FLAGS) -Iinclude -o $@ $<
@@ -28,13 +28,13 @@ $(G)/fake_qemu $(G)/pty: $(G)/%: test/guest/%.c include/quire/run_proto.h
 GUEST_DEPS := $(GUEST_BIN) $(G)/fake_qemu $(G)/pty $(B)/quire
 # T= runs only the programs of these names; HOST=1 stops before the machine.
 .PHONY: check-guest check-guest-host check-cli check-boot
-check-guest: need-run $(GUEST_DEPS) $(B)/quire.elf
+check-guest: need $(GUEST_DEPS) $(B)/quire.elf
 	@sh test/guest/run.sh $(B) $(T)
-check-guest-host: need-run $(GUEST_DEPS)
+check-guest-host: need $(GUEST_DEPS)
 	@HOST=1 sh test/guest/run.sh $(B) $(T)
-check-cli: need-run $(GUEST_DEPS) $(B)/quire.elf
+check-cli: need $(GUEST_DEPS) $(B)/quire.elf
 	@sh test/guest/cli.sh $(B)
-check-boot: need-run $(B)/quire.elf
+check-boot: need $(B)/quire.elf
 	@sh test/guest/boot.sh $(B)
 
 CHECK_DEPS += $(GUEST_DEPS) $(B)/quire.elf
