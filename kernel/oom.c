@@ -35,15 +35,43 @@ struct oom_report {
 	unsigned long total_vm, anon, file, shmem, tables; /* KiB */
 };
 
-/* The address space of a process: of any thread that still has it. */
-static struct mm_struct *process_mm(struct signal_struct *sig)
+/*
+ * The address space of a process: of the first thread that still has it.  It
+ * is kept by that thread's task_lock, which an exit takes to let go, and which
+ * release_process_mm() gives back.  NULL with nothing held.
+ */
+static struct mm_struct *hold_process_mm(struct signal_struct *sig,
+					 struct task_struct **holder)
 {
 	struct task_struct *t;
 
-	list_for_each_entry(t, &sig->threads, thread_node)
-		if (t->mm)
+	list_for_each_entry(t, &sig->threads, thread_node) {
+		task_lock(t);
+		if (t->mm) {
+			*holder = t;
 			return t->mm;
+		}
+		task_unlock(t);
+	}
 	return NULL;
+}
+
+static void release_process_mm(struct task_struct *holder)
+{
+	task_unlock(holder);
+}
+
+static unsigned long process_rss(struct signal_struct *sig)
+{
+	struct task_struct *holder;
+	struct mm_struct *mm = hold_process_mm(sig, &holder);
+	unsigned long rss = 0;
+
+	if (mm) {
+		rss = get_mm_rss(mm);
+		release_process_mm(holder);
+	}
+	return rss;
 }
 
 static bool is_dying(struct signal_struct *sig)
@@ -67,7 +95,6 @@ static struct task_struct *choose(bool *dying)
 	{
 		struct signal_struct *sig = t->signal;
 		unsigned long rss;
-		struct mm_struct *mm;
 
 		if (!thread_group_leader(t) || (t->flags & PF_KTHREAD) ||
 		    t->tgid == 1)
@@ -78,11 +105,7 @@ static struct task_struct *choose(bool *dying)
 		}
 		if (sig->oom_score_adj == OOM_SCORE_ADJ_MIN)
 			continue;
-		/* mm is kept by task_lock: exit takes it to let go. */
-		task_lock(t);
-		mm = process_mm(sig);
-		rss = mm ? get_mm_rss(mm) : 0;
-		task_unlock(t);
+		rss = process_rss(sig);
 		if (rss > most) {
 			most = rss;
 			best = t;
@@ -98,6 +121,7 @@ static unsigned long kib(long nr_pages)
 
 static void fill_report(struct oom_report *r, struct task_struct *t)
 {
+	struct task_struct *holder;
 	struct mm_struct *mm;
 
 	*r = (struct oom_report){
@@ -106,16 +130,15 @@ static void fill_report(struct oom_report *r, struct task_struct *t)
 		.adj = t->signal->oom_score_adj,
 	};
 	__builtin_memcpy(r->comm, t->comm, sizeof(r->comm));
-	task_lock(t);
-	mm = process_mm(t->signal);
+	mm = hold_process_mm(t->signal, &holder);
 	if (mm) {
 		r->total_vm = kib((long)mm->total_vm);
 		r->anon = kib(READ_ONCE(mm->rss_stat[MM_ANONPAGES]));
 		r->file = kib(READ_ONCE(mm->rss_stat[MM_FILEPAGES]));
 		r->shmem = kib(READ_ONCE(mm->rss_stat[MM_SHMEMPAGES]));
 		r->tables = READ_ONCE(mm->pgtables_bytes) >> 10;
+		release_process_mm(holder);
 	}
-	task_unlock(t);
 }
 
 static void print_report(const struct oom_report *r, gfp_t gfp,
