@@ -421,6 +421,15 @@ int send_sig(int sig, struct task_struct *t)
 	return err;
 }
 
+void send_sig_current(int sig)
+{
+	struct k_siginfo info = {.si_code = SI_USER};
+
+	info.rt.pid = current->tgid;
+	info.rt.uid = current->cred.uid;
+	send_sig_info(sig, &info, current, false);
+}
+
 int kill_pgrp_locked(int pgrp, int sig)
 {
 	struct task_struct *t;

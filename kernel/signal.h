@@ -43,6 +43,11 @@ void reset_signal_handlers(struct sighand_struct *h);
 
 /* A signal of the kernel's (SI_KERNEL) to a process: 0 or -E. */
 int send_sig(int sig, struct task_struct *t);
+/*
+ * To current alone, for what it just did itself: SIGPIPE, SIGXFSZ.  Linux
+ * names the thread's process as the sender, as if by kill(2).
+ */
+void send_sig_current(int sig);
 /* To one thread or its process, with siginfo. */
 int send_sig_info(int sig, const struct k_siginfo *info, struct task_struct *t,
 		  bool to_process);

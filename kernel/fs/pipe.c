@@ -302,7 +302,7 @@ static mm_ssize_t pipe_write(struct file *file, struct iov_iter *from, u64 *pos)
 			break;
 	}
 	if (ret == -EPIPE)
-		send_sig(SIGPIPE, current);
+		send_sig_current(SIGPIPE);
 	return done ? done : ret;
 }
 

@@ -152,7 +152,7 @@ mm_ssize_t generic_write_limit(u64 pos, size_t count)
 	const u64 max_bytes = 0x7ffffffffffff000UL;
 
 	if (limit != RLIM_INFINITY && pos >= limit) {
-		send_sig(SIGXFSZ, current);
+		send_sig_current(SIGXFSZ);
 		return -EFBIG;
 	}
 	limit = min(limit, max_bytes);
