@@ -16,7 +16,7 @@
 
 #include "kernel/task.h"
 
-#define STACK_PAGES	  (KERNEL_STACK_SIZE >> PAGE_SHIFT)
+#define STACK_KIB	  (KERNEL_STACK_SIZE >> 10)
 #define STACKS_KEPT	  1 /* per CPU: of the last thread that ended there */
 #define SPARE_STACKS_KEPT 1
 
@@ -90,7 +90,7 @@ void *kernel_stack_alloc(void)
 	if (!stack)
 		stack = vmalloc(KERNEL_STACK_SIZE);
 	if (stack)
-		mod_node_stat(NST_nr_kernel_stack, (long)STACK_PAGES);
+		mod_node_stat(NST_nr_kernel_stack, (long)STACK_KIB);
 	return stack;
 }
 
@@ -100,7 +100,7 @@ void kernel_stack_free(void *stack)
 	unsigned long flags = local_irq_save();
 	struct stack_cache *c = this_cpu_ptr(&stack_caches);
 
-	mod_node_stat(NST_nr_kernel_stack, -(long)STACK_PAGES);
+	mod_node_stat(NST_nr_kernel_stack, -(long)STACK_KIB);
 	if (c->nr < STACKS_KEPT) {
 		push_stack(c, stack);
 	} else {

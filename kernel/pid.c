@@ -201,7 +201,7 @@ char task_state_char(const struct task_struct *t)
 		return 'Z';
 	if (t->exit_state == EXIT_DEAD)
 		return 'X';
-	switch (READ_ONCE(t->state)) {
+	switch (READ_ONCE(t->state) & ~TASK_WAKEKILL) {
 	case TASK_INTERRUPTIBLE:
 		return 'S';
 	case TASK_UNINTERRUPTIBLE:

@@ -123,6 +123,7 @@ static void show_stat(struct seq_buf *s)
 
 /* ---- the machine ---- */
 
+/* Packages and cores are not told apart: no lines that would name them. */
 static void show_one_cpu(struct seq_buf *s, unsigned int cpu, const char *flags)
 {
 	const struct x86_cpu_info *c = x86_cpu_info();
@@ -135,10 +136,6 @@ static void show_one_cpu(struct seq_buf *s, unsigned int cpu, const char *flags)
 	seq_printf(s, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
 	if (c->cache_kib)
 		seq_printf(s, "cache size\t: %u KB\n", c->cache_kib);
-	seq_printf(s,
-		   "physical id\t: %u\nsiblings\t: 1\ncore id\t\t: 0\n"
-		   "cpu cores\t: 1\n",
-		   cpu);
 	seq_printf(s,
 		   "fpu\t\t: yes\nfpu_exception\t: yes\n"
 		   "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\n",

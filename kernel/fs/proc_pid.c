@@ -136,6 +136,21 @@ static void snapshot_signals(struct task_struct *t, struct snapshot *n)
 	spin_unlock(&h->siglock);
 }
 
+/* Faults of all threads, those that have ended too; tasklist_lock held. */
+static void sum_faults(struct signal_struct *sig, struct snapshot *n)
+{
+	struct task_struct *t;
+
+	n->min_flt = sig->min_flt;
+	n->maj_flt = sig->maj_flt;
+	list_for_each_entry(t, &sig->threads, thread_node) {
+		if (t->flags & PF_TIMES_FOLDED)
+			continue;
+		n->min_flt += t->min_flt;
+		n->maj_flt += t->maj_flt;
+	}
+}
+
 static void take_snapshot(struct task_struct *t, struct snapshot *n)
 {
 	struct signal_struct *sig = t->signal;
@@ -150,8 +165,7 @@ static void take_snapshot(struct task_struct *t, struct snapshot *n)
 	n->nr_threads = (int)sig->nr_threads;
 	n->tty_nr = tty_devnr(sig->tty);
 	n->tpgid = tty_pgrp(sig->tty);
-	n->min_flt = sig->min_flt;
-	n->maj_flt = sig->maj_flt;
+	sum_faults(sig, n);
 	n->cmin_flt = sig->cmin_flt;
 	n->cmaj_flt = sig->cmaj_flt;
 	n->cutime_ns = sig->cutime_ns;
@@ -176,16 +190,13 @@ struct mm_part {
 	unsigned long code[2], stack, data[2], brk, arg[2], env[2];
 };
 
-static void mm_numbers(struct task_struct *t, bool access, struct snapshot *n,
-		       struct mm_part *m)
+static void mm_numbers(struct task_struct *t, bool access, struct mm_part *m)
 {
 	struct mm_struct *mm = get_task_mm(t);
 
 	memset(m, 0, sizeof(*m));
 	if (!mm)
 		return;
-	n->min_flt += READ_ONCE(mm->min_flt);
-	n->maj_flt += READ_ONCE(mm->maj_flt);
 	m->vsize = mm->total_vm << PAGE_SHIFT;
 	m->rss = get_mm_rss(mm);
 	m->code[0] = 1;
@@ -212,7 +223,7 @@ static void put_stat(struct seq_buf *s, struct task_struct *t,
 	bool access = proc_may_access(t);
 	struct mm_part m;
 
-	mm_numbers(t, access, n, &m);
+	mm_numbers(t, access, &m);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u ", t->pid, n->comm,
 		   task_state_char(t), n->ppid, n->pgrp, n->session, n->tty_nr,
 		   n->tpgid, linux_flags(t));
@@ -250,6 +261,8 @@ static int tid_stat(struct seq_buf *s, const struct proc_inode *pi)
 	struct snapshot n;
 
 	take_snapshot(pi->task, &n);
+	n.min_flt = pi->task->min_flt;
+	n.maj_flt = pi->task->maj_flt;
 	task_cputime(pi->task, &n.utime_ns, &n.stime_ns);
 	put_stat(s, pi->task, &n);
 	return 0;
