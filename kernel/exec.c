@@ -229,7 +229,6 @@ static int de_thread(void)
 		sig->leader = me;
 		unhash_task(old);
 		take_pid(me, tgid);
-		me->exit_signal = SIGCHLD;
 	} else {
 		old = NULL;
 	}
@@ -335,6 +334,8 @@ static int commit(struct exec_program *prog)
 		spare = NULL;
 	}
 	flush_signal_handlers(t->sighand);
+	/* clone(2)'s choice was the old program's: SIGCHLD again. */
+	t->exit_signal = SIGCHLD;
 	spin_unlock(&tasklist_lock);
 	if (old_hand)
 		sighand_put(old_hand);

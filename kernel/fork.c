@@ -334,8 +334,10 @@ static void set_user_start(struct task_struct *p,
 	if (rq->flags & CLONE_CHILD_CLEARTID)
 		p->clear_child_tid = (uintptr_t)rq->child_tid;
 	/* A new stack for a thread of the same memory: no old altstack. */
-	if ((rq->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM) {
+	if ((rq->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		p->altstack = (struct k_sigaltstack){.ss_flags = SS_DISABLE};
+	/* In shared memory the block is its owner's alone. */
+	if (rq->flags & CLONE_VM) {
 		p->rseq = 0;
 		p->rseq_len = p->rseq_sig = 0;
 	}
