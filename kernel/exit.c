@@ -237,9 +237,8 @@ static bool is_last_thread(struct task_struct *t)
 {
 	bool last;
 
-	/* The flag makes two threads that end at once agree who is last. */
+	/* Two threads that end at once agree who is last. */
 	spin_lock(&tasklist_lock);
-	t->flags |= PF_EXITING;
 	last = --t->signal->nr_live == 0;
 	spin_unlock(&tasklist_lock);
 	return last;

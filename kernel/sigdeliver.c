@@ -74,6 +74,8 @@ void exit_signals(struct task_struct *t)
 
 	spin_lock(&tasklist_lock);
 	spin_lock(&t->sighand->siglock);
+	/* From here begin_stop() does not count it: both under siglock. */
+	t->flags |= PF_EXITING;
 	last_to_stop = sig->nr_to_stop && --sig->nr_to_stop == 0;
 	list_for_each_entry(p, &sig->threads, thread_node)
 		if (p != t && p->exit_state == EXIT_ALIVE &&

@@ -8,8 +8,8 @@
  *    interrupt, where no signal can be sent, so it wakes the timer thread,
  *    which sends SIGALRM.  ITIMER_VIRTUAL and ITIMER_PROF count CPU time and
  *    are looked at after each tick, on the way to user mode.
- * 3. Locking.  siglock guards the interval timers' values; the timer thread
- *    finds processes under tasklist_lock.
+ * 3. Locking.  siglock guards ITIMER_VIRTUAL and _PROF; tasklist_lock, under
+ *    which the timer thread finds processes, guards ITIMER_REAL.
  *
  * Sources: clock_gettime(2), nanosleep(2), clock_nanosleep(2), setitimer(2),
  * alarm(2), times(2), gettimeofday(2).
@@ -412,11 +412,14 @@ static void write_itimer(int which, u64 value_ns, u64 incr_ns)
 	u64 end;
 
 	if (which == ITIMER_REAL) {
+		/* The timer thread must not arm again what is cancelled. */
+		spin_lock(&tasklist_lock);
 		ktimer_cancel(&sig->real_timer);
 		WRITE_ONCE(sig->it_real_fired, false);
 		sig->it_real_incr_ns = value_ns ? incr_ns : 0;
 		if (value_ns)
 			ktimer_start(&sig->real_timer, from_now(value_ns));
+		spin_unlock(&tasklist_lock);
 		return;
 	}
 	end = value_ns ? cpu_time_of(which) + value_ns : 0;
