@@ -235,11 +235,40 @@ static long poll_result(long ret)
 	return ret == -EINTR ? -ERESTARTNOHAND : ret;
 }
 
+static long poll_until(struct k_pollfd *fds, u32 nr, u64 deadline_ns);
+
+static long poll_restart(struct task_struct *t)
+{
+	const u64 *a = t->restart.arg;
+
+	t->restart.fn = NULL;
+	return poll_until((struct k_pollfd *)a[0], (u32)a[1], a[2]);
+}
+
+/* deadline_ns: monotonic; UINT64_MAX: none.  Made again, it stays the same. */
+static long poll_until(struct k_pollfd *fds, u32 nr, u64 deadline_ns)
+{
+	u64 now = ktime_ns(), left = deadline_ns;
+	long ret;
+
+	if (left != UINT64_MAX)
+		left = left > now ? left - now : 0;
+	ret = do_poll(fds, nr, left);
+	if (ret != -EINTR)
+		return ret;
+	current->restart = (struct restart_block){
+		.fn = poll_restart,
+		.arg = {(uintptr_t)fds, nr, deadline_ns},
+	};
+	return -ERESTART_RESTARTBLOCK;
+}
+
 SYSCALL_DEFINE3(poll, struct k_pollfd *, fds, u32, nr, int, timeout_ms)
 {
-	u64 ns = timeout_ms < 0 ? UINT64_MAX : (u64)timeout_ms * NSEC_PER_MSEC;
+	u64 ns = (u64)timeout_ms * NSEC_PER_MSEC;
 
-	return poll_result(do_poll(fds, nr, ns));
+	return poll_until(fds, nr,
+			  timeout_ms < 0 ? UINT64_MAX : ktime_ns() + ns);
 }
 
 /* The caller's mask is put back by the signal's way out, or here. */
