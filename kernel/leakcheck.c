@@ -30,7 +30,7 @@
 static const char *const process_caches[] = {
 	"task_struct", "signal_cache",	 "sighand_cache", "sigqueue",
 	"mm_struct",   "vm_area_struct", "anon_vma",	  "anon_vma_chain",
-	"files_cache", "fs_cache",
+	"files_cache", "fs_cache",	 "filp",	  "pipe_inode_info",
 };
 
 struct snapshot {
