@@ -337,6 +337,80 @@ TEST(vfork_lends_memory_until_exec_or_exit)
 	CHECK_EQ(WEXITSTATUS(wait_for(pid)), 5);
 }
 
+static char state_of(pid_t pid)
+{
+	char name[64], buf[1024] = "";
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	fd = open(name, O_RDONLY);
+	if (fd < 0 || read(fd, buf, sizeof(buf) - 1) <= 0)
+		return '?';
+	close(fd);
+	return strrchr(buf, ')')[2];
+}
+
+TEST(a_vfork_parent_sleeps_uninterruptibly)
+{
+	static volatile char state;
+	pid_t me = getpid(), pid = vfork();
+
+	if (!pid) {
+		state = state_of(me);
+		_exit(0);
+	}
+	CHECK_EQ(wait_for(pid), 0);
+	CHECK_EQ(state, 'D');
+}
+
+static volatile sig_atomic_t exit_signal;
+
+static void note_exit_signal(int sig)
+{
+	exit_signal = sig;
+}
+
+TEST(exec_makes_the_signal_of_the_end_sigchld)
+{
+	char *argv[] = {"x", "role-exit", "3", NULL};
+	int status;
+	pid_t pid;
+
+	signal(SIGUSR1, note_exit_signal);
+	signal(SIGCHLD, note_exit_signal);
+	pid = (pid_t)syscall(SYS_clone, SIGUSR1, NULL, NULL, NULL, NULL);
+	if (!pid) {
+		execve("/proc/self/exe", argv, environ);
+		_exit(98);
+	}
+	CHECK_EQ(waitpid(pid, &status, __WALL), pid);
+	CHECK_EQ(WEXITSTATUS(status), 3);
+	CHECK_EQ(exit_signal, SIGCHLD);
+}
+
+TEST(kernel_stacks_are_counted_in_kib)
+{
+	long before = proc_value("/proc/meminfo", "KernelStack:"), after;
+	pid_t pid[100];
+
+	for (int i = 0; i < 100; i++) {
+		pid[i] = fork();
+		if (!pid[i]) {
+			pause();
+			_exit(0);
+		}
+		CHECK(pid[i] > 0);
+	}
+	after = proc_value("/proc/meminfo", "KernelStack:");
+	for (int i = 0; i < 100; i++) {
+		kill(pid[i], SIGKILL);
+		wait_for(pid[i]);
+	}
+	/* 16 KiB each, in Linux too. */
+	CHECK(after - before >= 100 * 12);
+	CHECK(after - before <= 100 * 20);
+}
+
 TEST(posix_spawn_starts_a_program)
 {
 	char *argv[] = {"self", "role-exit", "6", NULL};

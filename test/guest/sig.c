@@ -202,6 +202,30 @@ TEST(a_stop_and_continue_does_not_interrupt_a_sleep)
 	CHECK_EQ(wait_for(pid), 0);
 }
 
+TEST(a_stopped_poll_ends_when_it_would_have)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		struct timespec a, b;
+
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		CHECK_EQ(poll(NULL, 0, 1000), 0);
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		CHECK((b.tv_sec - a.tv_sec) * 1000 +
+			      (b.tv_nsec - a.tv_nsec) / 1000000 <
+		      1700);
+		_exit(0);
+	}
+	usleep(300000);
+	kill(pid, SIGSTOP);
+	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+	usleep(600000);
+	kill(pid, SIGCONT);
+	CHECK_EQ(wait_for(pid), 0);
+}
+
 TEST(alarm_and_pause)
 {
 	handle(SIGALRM, 0);

@@ -455,6 +455,82 @@ TEST(a_signal_to_the_process_takes_a_thread_that_lets_it)
 	CHECK(signalled_tid != getpid());
 }
 
+static volatile sig_atomic_t sigpipe_seen;
+
+static void note_sigpipe(int sig)
+{
+	sigpipe_seen = sig;
+}
+
+/* Blocks SIGPIPE and writes to a pipe without a reader. */
+static void *write_blocked(void *fd)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	CHECK_ERR(write((int)(long)fd, "x", 1), EPIPE);
+	CHECK_EQ(sigpending(&set), 0);
+	return (void *)(long)sigismember(&set, SIGPIPE);
+}
+
+TEST(a_broken_pipe_is_told_to_the_thread_that_writes)
+{
+	pthread_t t;
+	int fds[2];
+
+	signal(SIGPIPE, note_sigpipe);
+	CHECK_EQ(pipe(fds), 0);
+	close(fds[0]);
+	start(&t, write_blocked, (void *)(long)fds[1]);
+	CHECK_EQ((long)join(t), 1);
+	CHECK_EQ(sigpipe_seen, 0);
+}
+
+/* ---- what /proc says of threads ---- */
+
+/* Minor faults, the tenth field. */
+static long faults_in(const char *stat)
+{
+	char buf[1024] = "", *p;
+	int fd = open(stat, O_RDONLY);
+	long faults;
+
+	CHECK(fd >= 0);
+	CHECK(read(fd, buf, sizeof(buf) - 1) > 0);
+	close(fd);
+	p = strrchr(buf, ')');
+	CHECK(p &&sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld", &faults) ==
+	      1);
+	return faults;
+}
+
+static void *touch_1000(void *arg)
+{
+	char *p = map(1000 * PAGE, RW);
+
+	for (int i = 0; i < 1000; i++)
+		p[i * PAGE] = 1;
+	return arg;
+}
+
+TEST(each_fault_is_counted_once_and_for_its_thread)
+{
+	struct rusage ru;
+	long process, own;
+	pthread_t t;
+
+	start(&t, touch_1000, NULL);
+	join(t);
+	CHECK_EQ(getrusage(RUSAGE_SELF, &ru), 0);
+	process = faults_in("/proc/self/stat");
+	own = faults_in("/proc/thread-self/stat");
+	CHECK(ru.ru_minflt >= 500);
+	CHECK(labs(process - ru.ru_minflt) < 100);
+	CHECK(process - own >= 500);
+}
+
 /* ---- futexes ---- */
 
 TEST(futex_wait_checks_its_value)
