@@ -169,6 +169,7 @@ help:
 	@echo 'make check        every test; ends with "N passed, N failed"'
 	@echo 'make unit-asan    unit tests, simulated machine (T=pattern)'
 	@echo 'make unit-tsan    the same under the thread sanitizer'
+	@echo 'make coverage     lines and branches that the unit tests reach'
 	@echo 'make bench        instruction counts beside Linux 6.1'
 	@echo 'make lint         layering, symbols, layout, clang, options'
 	@echo 'make format       lay the sources out by .clang-format'

@@ -84,6 +84,18 @@ static void __noreturn die(const char *what)
 
 /* ---- in the child ---- */
 
+/* In a build that counts (make coverage): write the counts out. */
+void __gcov_dump(void) __attribute__((weak));
+
+/* End without exit handlers: other processors may still be running. */
+static void __noreturn leave(int status)
+{
+	fflush(NULL);
+	if (__gcov_dump)
+		__gcov_dump();
+	_exit(status);
+}
+
 void test_fail(const char *file, int line, const char *fmt, ...)
 {
 	char text[512];
@@ -94,8 +106,7 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "%s:%d: CPU %u: check failed: %s\n", file, line,
 		smp_processor_id(), text);
-	fflush(NULL);
-	_exit(1);
+	leave(1);
 }
 
 unsigned int test_run_on_cpus(unsigned int nr,
@@ -135,8 +146,7 @@ static void __noreturn be_child(const struct test_case *t, int output)
 			   __ATOMIC_RELAXED);
 	if (wrong)
 		test_fail(t->file, 0, "after %s: %s", t->name, wrong);
-	fflush(NULL);
-	_exit(0);
+	leave(0);
 }
 
 /* ---- in the parent ---- */
