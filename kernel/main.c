@@ -10,7 +10,7 @@
  *	  else:               becomes the program of rdinit= (/init), as the
  *	                      first process of any Linux
  *
- * Options: rdinit=, panic=, norandmaps, leakcheck; console=, quiet and
+ * Options: rdinit=, norandmaps, leakcheck; console=, panic=, quiet and
  * nokaslr are the port's.
  */
 #include "kernel/main.h"
@@ -66,29 +66,9 @@ void machine_halt(void)
 	x86_halt();
 }
 
-/* panic=N: N seconds, or without wait if it is negative; 0: the port's way. */
-static long panic_timeout(void)
-{
-	const char *s = x86_cmdline_option("panic");
-	long n;
-
-	return s && !kstrtol(s, 10, &n) ? n : 0;
-}
-
+/* What follows is panic='s to say, as for any panic. */
 void init_died(int wait_status)
 {
-	long timeout = panic_timeout();
-	u64 end;
-
-	if (timeout) {
-		printk("Kernel panic - not syncing: Attempted to kill init! exitcode=%#010x\n",
-		       (unsigned int)wait_status);
-		end = ktime_ns() +
-		      (timeout > 0 ? (u64)timeout : 0) * NSEC_PER_SEC;
-		while (ktime_ns() < end)
-			cpu_relax();
-		machine_restart();
-	}
 	panic("Attempted to kill init! exitcode=%#010x",
 	      (unsigned int)wait_status);
 }

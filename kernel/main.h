@@ -25,7 +25,7 @@ void __noreturn init_died(int wait_status);
 /* nokaslr is about the kernel; norandmaps about programs. */
 bool norandmaps(void);
 
-/* All files closed, then the machine ends. */
+/* The machine's end; files live in memory, so nothing is to be written. */
 void __noreturn machine_power_off(void);
 void __noreturn machine_restart(void);
 void __noreturn machine_halt(void);
