@@ -33,6 +33,7 @@
 #define FASTEST_HZ   16000000000ULL
 #define ERROR_RATIO  2000
 #define MAX_SPAN_MS  5
+#define SLOWEST_HZ   500000000ULL /* no TSC counts more slowly */
 #define PM_TIMER_HZ  3579545
 #define PIT_HZ	     1193182
 
@@ -308,6 +309,15 @@ void time_calibrate_begin(void)
 	me.apic_first_tsc = rdtsc();
 }
 
+/*
+ * May the reference have gone round once in so many ticks?  The PIT does in
+ * 55 ms, which a busy host can take from us at any moment.
+ */
+static bool may_have_wrapped(u64 tsc_ticks)
+{
+	return tsc_ticks * me.ref.hz / SLOWEST_HZ >= me.ref.mask;
+}
+
 static void measure_tsc(void)
 {
 	u32 max_count = me.ref.hz / 1000 * MAX_SPAN_MS;
@@ -316,6 +326,10 @@ static void measure_tsc(void)
 
 	for (;;) {
 		last = catch_edge();
+		if (may_have_wrapped(last.tsc - me.first.tsc)) {
+			me.first = last;
+			continue;
+		}
 		count = (last.count - me.first.count) & me.ref.mask;
 		if (last.tsc - me.first.tsc >=
 		    (last.width + me.first.width) * ERROR_RATIO / 2)
