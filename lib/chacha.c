@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chacha.c - the ChaCha20 block function, for /dev/urandom's bulk.
+ * chacha.c - the ChaCha20 block function, for random generators.
  *
  * Source: RFC 8439, sections 2.1 to 2.3.
  */
-#include "kernel/fs/chacha.h"
+#include <quire/chacha.h>
 
 static u32 rotl(u32 x, int n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* chacha_test.c - the block function against RFC 8439's example. */
-#include "kernel/fs/chacha.c"
+#include "lib/chacha.c"
 
 #include "test/test.h"
 

@@ -10,9 +10,9 @@
  */
 #include "kernel/fs/internal.h"
 
+#include <quire/chacha.h>
 #include <quire/port.h>
 
-#include "kernel/fs/chacha.h"
 #include "kernel/fs/tty.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"

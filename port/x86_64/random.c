@@ -13,59 +13,26 @@
  *
  * Source: RFC 8439, section 2.3.
  */
+#include <quire/chacha.h>
 #include <quire/spinlock.h>
 #include <quire/string.h>
 
 #include "port/x86_64/x86.h"
 
-#define ROUNDS 20
-
 static struct {
 	spinlock_t lock;
-	u32 key[8];
+	u32 key[CHACHA_KEY_WORDS];
 	u64 counter;
 	u64 out[4]; /* second half of the last block */
 	unsigned int left; /* words of it not given out */
 } me = {.lock = SPINLOCK_INIT(LOCK_RANK_NONE)};
 
-static u32 rotl(u32 x, int n)
+/* The next block; the nonce is the counter's upper half. */
+static void next_block(u32 out[CHACHA_BLOCK_WORDS])
 {
-	return x << n | x >> (32 - n);
-}
+	const u32 nonce[3] = {(u32)(me.counter >> 32)};
 
-static void quarter(u32 *s, int a, int b, int c, int d)
-{
-	s[a] += s[b];
-	s[d] = rotl(s[d] ^ s[a], 16);
-	s[c] += s[d];
-	s[b] = rotl(s[b] ^ s[c], 12);
-	s[a] += s[b];
-	s[d] = rotl(s[d] ^ s[a], 8);
-	s[c] += s[d];
-	s[b] = rotl(s[b] ^ s[c], 7);
-}
-
-static void chacha_block(u32 out[16])
-{
-	u32 in[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-
-	memcpy(in + 4, me.key, sizeof(me.key));
-	in[12] = (u32)me.counter;
-	in[13] = (u32)(me.counter >> 32);
-	me.counter++;
-	memcpy(out, in, sizeof(in));
-	for (int i = 0; i < ROUNDS; i += 2) {
-		quarter(out, 0, 4, 8, 12);
-		quarter(out, 1, 5, 9, 13);
-		quarter(out, 2, 6, 10, 14);
-		quarter(out, 3, 7, 11, 15);
-		quarter(out, 0, 5, 10, 15);
-		quarter(out, 1, 6, 11, 12);
-		quarter(out, 2, 7, 8, 13);
-		quarter(out, 3, 4, 9, 14);
-	}
-	for (int i = 0; i < 16; i++)
-		out[i] += in[i];
+	chacha20_block(me.key, (u32)me.counter++, nonce, out);
 }
 
 static bool hardware_random(u64 *value)
@@ -107,9 +74,9 @@ u64 random_u64(void)
 
 	spin_lock_irqsave(&me.lock, flags);
 	if (!me.left) {
-		u32 block[16];
+		u32 block[CHACHA_BLOCK_WORDS];
 
-		chacha_block(block);
+		next_block(block);
 		memcpy(me.key, block, sizeof(me.key));
 		memcpy(me.out, block + 8, sizeof(me.out));
 		me.left = ARRAY_SIZE(me.out);
