@@ -3,8 +3,10 @@
  * oom.c - when there is no memory left, the process with most of it ends.
  *
  * 1. Rule.  The process with the largest resident set is killed; never
- *    kernel threads, pid 1, or one with oom_score_adj -1000.  While a victim
- *    is still dying nobody else is chosen.
+ *    kernel threads, pid 1, or one with oom_score_adj -1000.  While a process
+ *    is still dying nobody else is chosen, for a second: it may wait for a
+ *    lock that the asker holds, and then somebody else has to go as well, in
+ *    the end the asker.
  * 2. Who asks.  The page allocator, through reclaim_ops, when it has found
  *    nothing; it tries again when this says that memory will come.  The
  *    victim itself is told to give up, so that it can come to its end.
@@ -74,14 +76,27 @@ static unsigned long process_rss(struct signal_struct *sig)
 	return rss;
 }
 
+/* To be killed, or on its way out with memory that is not free yet. */
 static bool is_dying(struct signal_struct *sig)
 {
 	struct task_struct *t;
 
+	if (sig->nr_threads && !sig->nr_live)
+		return true;
 	list_for_each_entry(t, &sig->threads, thread_node)
 		if (t->mm && fatal_signal_pending(t))
 			return true;
 	return false;
+}
+
+/* A process that is dying may have this long before others must, too. */
+static bool may_be_waited_for(struct signal_struct *sig)
+{
+	u64 now = ktime_ns();
+
+	if (!sig->oom_since_ns)
+		sig->oom_since_ns = now;
+	return now - sig->oom_since_ns < WAIT_STEPS * WAIT_STEP_NS;
 }
 
 /* tasklist_lock held.  NULL with *dying: wait for the last victim. */
@@ -100,6 +115,8 @@ static struct task_struct *choose(bool *dying)
 		    t->tgid == 1)
 			continue;
 		if (is_dying(sig)) {
+			if (!may_be_waited_for(sig))
+				continue;
 			*dying = true;
 			return NULL;
 		}
@@ -187,6 +204,7 @@ static bool out_of_memory(gfp_t gfp, unsigned int order)
 	victim = choose(&dying);
 	if (victim) {
 		fill_report(&report, victim);
+		victim->signal->oom_since_ns = ktime_ns();
 		send_sig_locked(SIGKILL, victim);
 	}
 	spin_unlock(&tasklist_lock);

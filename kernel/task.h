@@ -113,6 +113,7 @@ struct signal_struct { /* one per process */
 	unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw;
 	unsigned long maxrss_pages, cmaxrss_pages;
 	int oom_score_adj;
+	u64 oom_since_ns; /* found dying, or killed, for want of memory */
 	u64 start_ns;
 
 	struct ktimer real_timer; /* ITIMER_REAL */
