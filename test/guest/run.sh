@@ -8,7 +8,7 @@
 
 B=$1
 shift
-names=${*:-mem fault proc sig thread io leak busybox}
+names=${*:-mem fault proc sig thread io leak limits busybox}
 G=$B/guest
 logs=$G/logs
 mkdir -p "$logs"
@@ -71,6 +71,14 @@ in_machine() {
 	fi
 }
 
+# What fills all memory is sooner done with little of it.
+memory_for() {
+	case $1 in
+	limits) echo 64M ;;
+	*) echo 256M ;;
+	esac
+}
+
 for test in $names; do
 	if [ "$test" = busybox ]; then
 		on_host host-busybox "$busybox" sh test/guest/busybox.sh linux
@@ -88,8 +96,8 @@ for test in $names; do
 		on_host "host-$libc-$test" "$program"
 		[ -z "$HOST" ] || continue
 		for cpus in 1 2; do
-			in_machine "$libc-$test-$cpus" --cpus $cpus -m 256M -- \
-				"$program"
+			in_machine "$libc-$test-$cpus" --cpus $cpus \
+				-m "$(memory_for "$test")" -- "$program"
 		done
 	done
 done
