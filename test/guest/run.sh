@@ -8,7 +8,7 @@
 
 B=$1
 shift
-names=${*:-mem fault proc sig thread io leak limits busybox}
+names=${*:-mem fault proc sig thread io leak limits race storm busybox}
 G=$B/guest
 logs=$G/logs
 mkdir -p "$logs"
@@ -74,7 +74,7 @@ in_machine() {
 # What fills all memory is sooner done with little of it.
 memory_for() {
 	case $1 in
-	limits) echo 64M ;;
+	limits | storm) echo 64M ;;
 	*) echo 256M ;;
 	esac
 }

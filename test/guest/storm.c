@@ -21,7 +21,7 @@
 
 #define NR_HIGHEST	 460
 #define CHILD_MS	 700
-#define ROUNDS_DEFAULT	 24
+#define ROUNDS_DEFAULT	 12
 #define CALLS_PER_THREAD 1500
 #define ARENA_PAGES	 24
 
@@ -468,7 +468,7 @@ static void storm(unsigned int nr_processes, unsigned int nr_threads)
 	}
 	dprintf(1, "# %lu calls\n", *calls_made);
 	/* They did not all end at their first. */
-	CHECK(*calls_made > rounds * 20);
+	CHECK(*calls_made > rounds * 10);
 }
 
 TEST(random_calls_of_one_thread_leave_the_machine_sound)
