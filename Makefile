@@ -35,7 +35,7 @@ X86_C   := $(call nontest,$(wildcard port/x86_64/*.c)) lib/string.c
 X86_S   := $(wildcard port/x86_64/*.S)
 KERN_C  := $(call nontest,$(wildcard kernel/*.c kernel/*/*.c))
 UNIT_C  := $(wildcard lib/*_test.c mm/*/*_test.c)
-SOFTT_C := $(wildcard port/soft/*_test.c)
+SOFTT_C := $(wildcard port/*/*_test.c) # run hosted
 METALT_C := $(wildcard kernel/*_test.c kernel/*/*_test.c)
 
 LIBMM_C := $(LIB_C) $(MM_C)

@@ -66,6 +66,7 @@ struct mm_boot {
 	unsigned int nr_cpus;		/* possible processors, ids 0..n-1 */
 	unsigned int nr_nodes;		/* at least 1 */
 	const u8 *distances;		/* nr_nodes x nr_nodes, or NULL */
+	const u8 *cpu_to_node;		/* nr_cpus, or NULL: all on node 0 */
 	bool has_highmem;		/* frames above highmem_start unmapped */
 	phys_addr_t highmem_start;
 };

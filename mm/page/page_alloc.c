@@ -275,12 +275,6 @@ static __always_inline struct page *alloc_hot(gfp_t gfp)
 	return page;
 }
 
-/* This processor's node: all are on node 0 until the map tells. */
-static int numa_node_id(void)
-{
-	return 0;
-}
-
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
 	if (unlikely(should_fail()) && !(gfp & __GFP_NOFAIL))

@@ -168,49 +168,13 @@ static void init_node(int nid)
 	node_data[nid] = pgdat;
 }
 
-static unsigned int distance(const struct mm_boot *boot, int from, int to)
-{
-	if (boot->distances)
-		return boot->distances[(unsigned int)from * boot->nr_nodes +
-				       (unsigned int)to];
-	return from == to ? 10 : 20;
-}
-
-/* Nodes by distance, then by number; each node's zones downwards. */
-static void build_zonelist(const struct mm_boot *boot,
-			   struct pglist_data *pgdat)
-{
-	bool used[MAX_NUMNODES] = {false};
-	struct zone **z = pgdat->zonelist;
-	int round, nid, i;
-
-	for (round = 0; round < nr_node_ids; round++) {
-		int best = NUMA_NO_NODE;
-
-		for (nid = 0; nid < nr_node_ids; nid++)
-			if (!used[nid] &&
-			    (best < 0 ||
-			     distance(boot, pgdat->node_id, nid) <
-				     distance(boot, pgdat->node_id, best)))
-				best = nid;
-		used[best] = true;
-		for (i = MAX_NR_ZONES - 1; i >= 0; i--)
-			if (zone_populated(&NODE_DATA(best)->node_zones[i]))
-				*z++ = &NODE_DATA(best)->node_zones[i];
-	}
-	*z = NULL;
-}
-
 void zones_init(const struct mm_boot *boot)
 {
 	const struct memblock_list *mem = &memblock.memory;
 	unsigned int i;
 	int nid, k;
 
-	if (!boot->nr_nodes || boot->nr_nodes > MAX_NUMNODES)
-		panic("zones: %u nodes, at most %u are possible",
-		      boot->nr_nodes, MAX_NUMNODES);
-	nr_node_ids = (int)boot->nr_nodes;
+	numa_init(boot);
 	if (boot->has_highmem)
 		highmem_start_pfn = ALIGN_DOWN(
 			boot->highmem_start >> PAGE_SHIFT, 1UL << MAX_ORDER);
@@ -233,7 +197,7 @@ void zones_init(const struct mm_boot *boot)
 		}
 	}
 	for (nid = 0; nid < nr_node_ids; nid++)
-		build_zonelist(boot, NODE_DATA(nid));
+		build_zonelist(NODE_DATA(nid));
 }
 
 /* Frames moved to or from the buddy system at a time. */
@@ -265,11 +229,25 @@ static void init_page_cpu(struct page_cpu *pc)
 		pc->of_gfp[i] = &no_pcp;
 }
 
+/* Where the processor's requests begin: on its node, or nearest to it. */
+static void choose_zones(unsigned int cpu)
+{
+	struct page_cpu *pc = per_cpu_ptr(&page_cpu, cpu);
+	gfp_t gfp;
+
+	for (gfp = 0; gfp <= GFP_ZONEMASK; gfp++) {
+		struct zone *zone = preferred_zone(cpu_to_node(cpu), gfp);
+
+		/* HIGHMEM depends on __GFP_ZERO too: alloc_slow() decides. */
+		if (zone && zone->idx != ZONE_HIGHMEM)
+			pc->of_gfp[gfp] = &zone->pageset[cpu];
+	}
+}
+
 void pagesets_init(void)
 {
 	struct zone *zone;
 	unsigned int cpu;
-	gfp_t gfp;
 
 	pcp_init(&no_pcp, 0, 1);
 	for_each_possible_cpu(cpu)
@@ -285,16 +263,8 @@ void pagesets_init(void)
 				&zone->pageset[cpu];
 		}
 	}
-	/* Every processor is on node 0 until the map says which is where. */
-	for (gfp = 0; gfp <= GFP_ZONEMASK; gfp++) {
-		zone = preferred_zone(0, gfp);
-		/* HIGHMEM depends on __GFP_ZERO too: alloc_slow() decides. */
-		if (!zone || zone->idx == ZONE_HIGHMEM)
-			continue;
-		for_each_possible_cpu(cpu)
-			per_cpu_ptr(&page_cpu, cpu)->of_gfp[gfp] =
-				&zone->pageset[cpu];
-	}
+	for_each_possible_cpu(cpu)
+		choose_zones(cpu);
 }
 
 static unsigned long int_sqrt(unsigned long x)

@@ -15,6 +15,7 @@
 #include <quire/mm_types.h>
 #include <quire/percpu.h>
 #include <quire/spinlock.h>
+#include <quire/topology.h>
 
 struct mm_boot;
 
@@ -63,9 +64,7 @@ struct pglist_data {
 };
 
 extern struct pglist_data *node_data[MAX_NUMNODES];
-extern int nr_node_ids;
 #define NODE_DATA(nid) (node_data[nid])
-#define NUMA_NO_NODE   (-1)
 
 /* By page->flags >> PAGEFLAGS_ZONE_SHIFT. */
 #define ZONE_SLOTS (MAX_NUMNODES << 3)
@@ -109,6 +108,12 @@ void memmap_init(void); /* descriptors; frees what is free */
 /* Fill in the descriptors of the run's pageblocks; zone->lock held. */
 void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 			unsigned int order);
+
+/* ---- numa.c ---- */
+
+/* Distances and the processors' nodes, for ever. */
+void numa_init(const struct mm_boot *boot);
+void build_zonelist(struct pglist_data *pgdat); /* the zones are counted */
 
 /* ---- zone.c ---- */
 

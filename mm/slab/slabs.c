@@ -45,10 +45,12 @@ static struct kmem_cache_node *slab_node(const struct kmem_cache *s,
 	return &s->nodes[page_to_nid(slab)];
 }
 
-/* Processors belong to no node yet: all begin at the first. */
-static int home_node(void)
+/* Where to look for slabs: the node itself, or who lends it memory. */
+static int home_node(int nid, gfp_t gfp)
 {
-	return 0;
+	if (nid == NUMA_NO_NODE)
+		nid = numa_node_id();
+	return gfp & __GFP_THISNODE ? nid : local_memory_node(nid);
 }
 
 static struct page_list *list_of(struct kmem_cache_node *n,
@@ -308,7 +310,7 @@ static unsigned int take_from_node(struct kmem_cache *s,
 unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 		       unsigned int want, void **objs)
 {
-	int home = nid == NUMA_NO_NODE ? home_node() : nid;
+	int home = home_node(nid, gfp);
 	struct kmem_cache_node *n;
 	unsigned int got;
 	struct page *slab;

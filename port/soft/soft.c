@@ -316,6 +316,7 @@ void soft_boot(const struct soft_layout *layout)
 		.nr_cpus = lo.nr_cpus,
 		.nr_nodes = lo.nr_nodes,
 		.distances = lo.distances,
+		.cpu_to_node = lo.cpu_to_node,
 		.has_highmem = lo.highmem_start != 0,
 		.highmem_start = lo.highmem_start,
 	};

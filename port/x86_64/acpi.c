@@ -5,6 +5,7 @@
  * MADT: processors, I/O APICs, where ISA interrupts arrive.  FADT: the power
  * management timer, the registers for power off and reset.  DSDT: only the
  * bytes of the _S5_ package, found by its name; there is no interpreter.
+ * SRAT and SLIT: nodes, decoded by srat.c.
  *
  * A table with a bad checksum is ignored.  Without a MADT there is one
  * processor, and the I/O APIC is looked for at its usual place.  Written on
@@ -12,6 +13,7 @@
  *
  * Source: ACPI Specification 6.4, chapter 5.2.
  */
+#include <quire/printk.h>
 #include <quire/string.h>
 
 #include "port/x86_64/x86.h"
@@ -196,6 +198,33 @@ static void read_s5(const struct acpi_header *t)
 	}
 }
 
+/* ---- SRAT and SLIT ---- */
+
+static struct {
+	const struct acpi_header *srat, *slit; /* checksum is right */
+	const char *srat_refused, *slit_refused; /* why, or NULL */
+} nodes;
+
+/* The log does not work yet: acpi_report() tells what was wrong. */
+static void read_nodes(void)
+{
+	if (!nodes.srat)
+		return;
+	nodes.srat_refused = srat_decode((const u8 *)nodes.srat,
+					 nodes.srat->length, &acpi.numa);
+	if (nodes.slit && !nodes.srat_refused)
+		nodes.slit_refused = slit_decode(
+			(const u8 *)nodes.slit, nodes.slit->length, &acpi.numa);
+}
+
+void acpi_report(void)
+{
+	if (nodes.srat_refused)
+		printk("ACPI: SRAT not used: %s\n", nodes.srat_refused);
+	if (nodes.slit_refused)
+		printk("ACPI: SLIT not used: %s\n", nodes.slit_refused);
+}
+
 /* ---- finding them ---- */
 
 static phys_addr_t find_rsdp(void)
@@ -219,6 +248,10 @@ static void read_table(phys_addr_t pa)
 		read_madt(t);
 	else if (!memcmp(t->signature, "FACP", 4))
 		read_fadt(t);
+	else if (!memcmp(t->signature, "SRAT", 4))
+		nodes.srat = t;
+	else if (!memcmp(t->signature, "SLIT", 4))
+		nodes.slit = t;
 }
 
 void acpi_init(phys_addr_t rsdp_pa)
@@ -248,6 +281,7 @@ void acpi_init(phys_addr_t rsdp_pa)
 	for (size_t off = sizeof(*root); off + entry_size <= root->length;
 	     off += entry_size)
 		read_table(field(root, off, entry_size));
+	read_nodes();
 	if (acpi.dsdt_pa) {
 		const struct acpi_header *dsdt = map_table(acpi.dsdt_pa);
 

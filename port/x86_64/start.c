@@ -63,9 +63,11 @@ static struct {
 	phys_addr_t rsdp_pa;
 	phys_addr_t initrd_pa;
 	size_t initrd_size;
-	struct mem_range ranges[BOOT_MAP_MAX + 20];
+	/* A range of a node cuts others at its start and at its end. */
+	struct mem_range ranges[BOOT_MAP_MAX + 20 + 2 * NUMA_RANGES_MAX];
 	unsigned int nr_ranges;
 	struct mm_boot boot;
+	u8 cpu_to_node[NR_CPUS];
 	struct x86_boot_info info;
 } me;
 
@@ -134,6 +136,35 @@ static void add_range(phys_addr_t start, phys_addr_t end, u32 type)
 		(struct mem_range){.start = start, .end = end, .type = type};
 }
 
+/* RAM, cut where nodes meet; frames that two share are the first one's. */
+static void add_ram(phys_addr_t start, phys_addr_t end)
+{
+	while (start < end) {
+		phys_addr_t next = end;
+		int nid = numa_node_at(&acpi.numa, start, &next);
+
+		next = min(ALIGN(next, PAGE_SIZE), end);
+		add_range(start, next, MEM_RANGE_USABLE);
+		me.ranges[me.nr_ranges - 1].nid = nid;
+		start = next;
+	}
+}
+
+static void build_nodes(void)
+{
+	const struct numa_map *map = &acpi.numa;
+	unsigned int cpu;
+
+	me.boot.nr_nodes = max(map->nr_nodes, 1U);
+	me.boot.distances = map->has_distances ? map->distances : NULL;
+	for (cpu = 0; cpu < x86_nr_possible; cpu++) {
+		int nid = map->apic_nid[acpi.apic_ids[cpu]];
+
+		me.cpu_to_node[cpu] = nid > 0 && map->nr_nodes ? (u8)nid : 0;
+	}
+	me.boot.cpu_to_node = me.cpu_to_node;
+}
+
 /* RAM is rounded inwards to pages, everything else outwards. */
 static void build_ranges(void)
 {
@@ -141,9 +172,8 @@ static void build_ranges(void)
 		const struct boot_range *r = &me.map.ranges[i];
 
 		if (r->type == E820_RAM)
-			add_range(ALIGN(r->start, PAGE_SIZE),
-				  ALIGN_DOWN(r->end, PAGE_SIZE),
-				  MEM_RANGE_USABLE);
+			add_ram(ALIGN(r->start, PAGE_SIZE),
+				ALIGN_DOWN(r->end, PAGE_SIZE));
 		else
 			add_range(ALIGN_DOWN(r->start, PAGE_SIZE),
 				  ALIGN(r->end, PAGE_SIZE), MEM_RANGE_FIRMWARE);
@@ -154,7 +184,7 @@ static void build_ranges(void)
 			  MEM_RANGE_RESERVED);
 	me.boot.ranges = me.ranges;
 	me.boot.nr_ranges = me.nr_ranges;
-	me.boot.nr_nodes = 1;
+	build_nodes();
 	me.boot.nr_cpus = x86_nr_possible;
 }
 
@@ -166,6 +196,7 @@ static void start_memory(void)
 	take(start, end);
 	build_ranges();
 	mm_init(&me.boot, &x86_port_ops);
+	acpi_report();
 }
 
 void x86_start(phys_addr_t start_info_pa)

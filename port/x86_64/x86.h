@@ -12,6 +12,7 @@
 
 #include "port/x86_64/machine.h"
 #include "port/x86_64/ptrace.h"
+#include "port/x86_64/srat.h"
 #include "port/x86_64/thread.h"
 #include "port/x86_64/upcalls.h"
 
@@ -270,9 +271,11 @@ struct acpi_info {
 	bool has_reset_reg, reset_is_io;
 	phys_addr_t reset_pa;
 	u8 reset_value;
+	struct numa_map numa;
 };
 extern struct acpi_info acpi;
 void acpi_init(phys_addr_t rsdp_pa);
+void acpi_report(void); /* what was refused, when there is a log */
 
 /* ---- apic.c ---- */
 void lapic_init(void); /* boot processor: map, then enable */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * numa.c - distances, and the order in which each node's requests try zones.
+ *
+ * 1. Idea.  A request is served near the processor that makes it: its node's
+ *    zones first, then those of the other nodes by distance.  The order is
+ *    made once; the hot path does not know of nodes, as each processor's
+ *    of_gfp[] begins with the lists of its own node's first zone.
+ * 2. Equally far nodes are tried from the next number upwards, around: each
+ *    node overflows into a different one.
+ * 3. A node without memory has no zones and borrows: its list begins with the
+ *    nearest node that has some (local_memory_node).  A node without
+ *    processors is only ever borrowed from.
+ * 4. What the machine declares is checked here, and a contradiction stops it:
+ *    a port has to leave out what it does not trust.
+ *    N1  a node is 10 from itself, and more than 10 from every other
+ *    N2  every processor's node exists
+ *    Sources: ACPI 6.4, 5.2.17; Linux's Documentation/mm/numa.rst.
+ * 5. Locking.  Written at start, then only read.
+ */
+#include "mm/page/zone.h"
+
+#include <quire/port.h>
+#include <quire/printk.h>
+
+DEFINE_PER_CPU(int, numa_node);
+
+static u8 distances[MAX_NUMNODES][MAX_NUMNODES];
+
+unsigned int node_distance(int from, int to)
+{
+	return distances[from][to];
+}
+
+int local_memory_node(int nid)
+{
+	return NODE_DATA(nid)->zonelist[0]->zone_pgdat->node_id;
+}
+
+static void take_distance(const struct mm_boot *boot, int from, int to)
+{
+	unsigned int d = from == to ? LOCAL_DISTANCE : REMOTE_DISTANCE;
+
+	if (boot->distances)
+		d = boot->distances[(unsigned int)from * boot->nr_nodes +
+				    (unsigned int)to];
+	if (from == to ? d != LOCAL_DISTANCE : d <= LOCAL_DISTANCE)
+		panic("numa: node %d cannot be %u from node %d", from, d,
+		      to); /* N1 */
+	distances[from][to] = (u8)d;
+}
+
+void numa_init(const struct mm_boot *boot)
+{
+	unsigned int cpu;
+	int from, to;
+
+	if (!boot->nr_nodes || boot->nr_nodes > MAX_NUMNODES)
+		panic("numa: %u nodes, at most %u are possible", boot->nr_nodes,
+		      MAX_NUMNODES);
+	nr_node_ids = (int)boot->nr_nodes;
+	for (from = 0; from < nr_node_ids; from++)
+		for (to = 0; to < nr_node_ids; to++)
+			take_distance(boot, from, to);
+	for_each_possible_cpu(cpu) {
+		int nid = boot->cpu_to_node ? boot->cpu_to_node[cpu] : 0;
+
+		if (nid >= nr_node_ids)
+			panic("numa: CPU %u on node %d, there are %d", cpu, nid,
+			      nr_node_ids); /* N2 */
+		WRITE_ONCE(*per_cpu_ptr(&numa_node, cpu), nid);
+	}
+}
+
+/* Is a tried before b by requests of node nid? */
+static bool is_nearer(int nid, int a, int b)
+{
+	unsigned int to_a = node_distance(nid, a), to_b = node_distance(nid, b);
+
+	if (to_a != to_b)
+		return to_a < to_b;
+	return (a - nid + nr_node_ids) % nr_node_ids <
+	       (b - nid + nr_node_ids) % nr_node_ids;
+}
+
+void build_zonelist(struct pglist_data *pgdat)
+{
+	bool used[MAX_NUMNODES] = {false};
+	struct zone **z = pgdat->zonelist;
+	int round, nid, i;
+
+	for (round = 0; round < nr_node_ids; round++) {
+		int best = NUMA_NO_NODE;
+
+		for (nid = 0; nid < nr_node_ids; nid++)
+			if (!used[nid] &&
+			    (best == NUMA_NO_NODE ||
+			     is_nearer(pgdat->node_id, nid, best)))
+				best = nid;
+		used[best] = true;
+		for (i = MAX_NR_ZONES - 1; i >= 0; i--)
+			if (zone_populated(&NODE_DATA(best)->node_zones[i]))
+				*z++ = &NODE_DATA(best)->node_zones[i];
+	}
+	*z = NULL;
+}
