@@ -173,7 +173,7 @@ help:
 	@echo 'make bench        instruction counts beside Linux 6.1'
 	@echo 'make lint         layering, symbols, layout, clang, options'
 	@echo 'make format       lay the sources out by .clang-format'
-	@echo 'make install      PREFIX=/usr/local DESTDIR='
+	@echo 'make install      PREFIX=/usr/local DESTDIR=; and make uninstall'
 	@echo 'make clean        remove build/'
 	@echo 'Variables: V=1 shows commands, CC=clang changes the compiler.'
 clean:

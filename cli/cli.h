@@ -148,5 +148,7 @@ int pump(struct machine *m, const struct pump_options *o);
 /* ---- verbs ---- */
 int cmd_run(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
+/* What `quire help VERB` says; 0. */
+int say_usage(const char *verb);
 
 #endif

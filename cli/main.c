@@ -28,7 +28,8 @@ static int cmd_help(int argc, char **argv);
 	"  --icount          count instructions: the same run every time\n"  \
 	"  --append ARGS     more kernel arguments\n"                        \
 	"  --timeout SECONDS end the machine after that, with status 124\n"  \
-	"  -v, --verbose     say on stderr which accelerator was chosen\n"
+	"  -v, --verbose     say on stderr which accelerator was chosen\n"    \
+	"  -h, --help        say this\n"
 
 static const struct verb verbs[] = {
 	{"run", "run a Linux program on Quire's memory manager",
@@ -87,12 +88,17 @@ static const struct verb *find_verb(const char *name)
 	die(STATUS_OURS, "no such verb: %s; see quire help", name);
 }
 
+int say_usage(const char *verb)
+{
+	fputs(find_verb(verb)->usage, stdout);
+	return 0;
+}
+
 static int cmd_help(int argc, char **argv)
 {
-	if (argc < 2)
-		usage(stdout);
-	else
-		fputs(find_verb(argv[1])->usage, stdout);
+	if (argc > 1)
+		return say_usage(argv[1]);
+	usage(stdout);
 	return 0;
 }
 

@@ -6,7 +6,7 @@ _quire()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local verb=${COMP_WORDS[1]} i
 	local machine='-m --cpus --accel --cpu --icount --append --timeout
-		--verbose'
+		--verbose --help'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then

@@ -74,7 +74,8 @@ static void add_env(struct run *r, const char *arg)
 	add_string(&r->env, &r->nr_env, xasprintf("%s=%s", arg, value));
 }
 
-static void decode_options(struct run *r, int argc, char **argv)
+/* False: only help was asked for, and given. */
+static bool decode_options(struct run *r, int argc, char **argv)
 {
 	int c;
 
@@ -104,8 +105,8 @@ static void decode_options(struct run *r, int argc, char **argv)
 			r->dry_run = true;
 			break;
 		case 'h':
-			execlp(argv[0], argv[0], "help", "run", NULL);
-			die(STATUS_OURS, "see quire(1)");
+			say_usage("run");
+			return false;
 		case ':':
 			die(STATUS_OURS, "%s needs a value; see quire help run",
 			    argv[optind - 1]);
@@ -118,6 +119,7 @@ static void decode_options(struct run *r, int argc, char **argv)
 	r->argv = argv + optind;
 	if (!r->argv[0])
 		die(STATUS_OURS, "which program? See quire help run");
+	return true;
 }
 
 /* ---- what the guest is told ---- */
@@ -249,7 +251,8 @@ int cmd_run(int argc, char **argv)
 	struct run r = {.m = MACHINE_DEFAULTS};
 
 	r.m.console = true;
-	decode_options(&r, argc, argv);
+	if (!decode_options(&r, argc, argv))
+		return 0;
 	program_find(r.argv[0], &r.program);
 	make_initramfs(&r);
 	machine_prepare(&r.m);

@@ -23,6 +23,7 @@ static const struct option options[] = {
 	{"append", required_argument, NULL, 'a'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"timeout", required_argument, NULL, 't'},
+	{"help", no_argument, NULL, 'h'},
 	{0},
 };
 
@@ -35,9 +36,11 @@ int cmd_selftest(int argc, char **argv)
 	m.kernel_name = "quire-selftest.elf";
 	optind = 1;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:m:v", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:m:vh", options, NULL)) != -1) {
 		if (machine_option(&m, c, optarg))
 			continue;
+		if (c == 'h')
+			return say_usage("selftest");
 		if (c != 't')
 			die(STATUS_OURS,
 			    "%s: unknown or without its value; see quire help "

@@ -134,6 +134,10 @@ is 'the version' "quire $(sed -n 's/.*QUIRE_VERSION "\(.*\)"/\1/p' \
 is 'help' 0 "$("$quire" help >/dev/null; echo $?)"
 is 'help of a verb' 'usage: quire run [OPTION]... [--] PROGRAM [ARGUMENT]...' \
 	"$("$quire" help run | head -n 1)"
+for verb in run selftest; do
+	is "$verb --help is help of the verb" "$("$quire" help $verb; echo " 0")" \
+		"$("$quire" $verb --help; echo " $?")"
+done
 "$quire" run --dry-run --append "it's" -m 64M --cpus 2 --icount -- "$busybox" >dry
 is 'a dry run is a line a shell can read' "$(printf '%s\n' "it's" 65536K 2)" \
 	"$(eval "set -- $(cat dry)"; while [ $# -gt 0 ]; do
