@@ -126,7 +126,7 @@ unit-tsan: $(B)/unit-tsan
 	$(B)/unit-tsan $(T)
 
 # ---- fragments ---------------------------------------------------------------
-include $(wildcard cli/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.mk)
+include $(wildcard cli/*.mk malloc/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.mk)
 
 # ---- check: everything, one summary -----------------------------------------
 # Fragments add to MORE_SUITES: NAME=COMMAND, each ending with a

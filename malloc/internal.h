@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - what the files of the allocator share.
+ *
+ * From the system upwards: os (mmap, brk, locks, reports), core (boundary-tag
+ * chunks in arenas), region and small (pages of one size class), thread
+ * (who owns which pages; exit; fork), option, stats, api (the C names).
+ * A file calls its own floor and those before it.
+ */
+#ifndef QUIRE_MALLOC_INTERNAL_H
+#define QUIRE_MALLOC_INTERNAL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifndef CONFIG_MALLOC_CHECK /* asserts, failure injection */
+#define CONFIG_MALLOC_CHECK 0
+#endif
+#ifndef CONFIG_MALLOC_PREFIX /* export qm_malloc() in place of malloc() */
+#define CONFIG_MALLOC_PREFIX 0
+#endif
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define KIB	    ((size_t)1 << 10)
+#define MIB	    ((size_t)1 << 20)
+#define OS_PAGE	    ((size_t)4096)
+#define CACHE_LINE  64
+#define noinline    __attribute__((noinline))
+
+static inline size_t align_up(size_t n, size_t align)
+{
+	return (n + align - 1) & ~(align - 1);
+}
+static inline size_t align_down(size_t n, size_t align)
+{
+	return n & ~(align - 1);
+}
+static inline size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+static inline size_t max_size(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- os.c ------------------------------------------------------------------
+ * Memory and time from the system.  None of these changes errno: free() must
+ * not.  All return 0 or NULL on success or failure as said.
+ */
+void *os_reserve(size_t size, size_t align); /* no access; NULL: failed */
+void *os_map(size_t size); /* zeroed, read-write */
+int os_commit(void *at, size_t size); /* make read-write; 0 or -1 */
+void os_purge(void *at, size_t size); /* give frames back: reads 0 */
+void os_unmap(void *at, size_t size);
+void *os_remap(void *at, size_t old_size, size_t size); /* may move */
+void *os_brk_end(void);
+int os_brk_set(void *end);
+uint64_t os_now_ms(void); /* coarse */
+unsigned int os_nr_cpus(void);
+unsigned int os_cpu(void);
+void os_assert_failed(const char *what, const char *file, int line)
+	__attribute__((noreturn, cold));
+/* One line on stderr, then abort.  ptr is what the caller was handed. */
+void os_die(const char *what, const void *ptr) __attribute__((noreturn, cold));
+
+#if CONFIG_MALLOC_CHECK
+/* Every os_ call that can fail counts down; at 0 it fails, then all succeed. */
+extern long os_fail_after;
+/* While true every such call fails. */
+extern bool os_fail_all;
+#define massert(x)                                                \
+	do {                                                      \
+		if (!(x))                                         \
+			os_assert_failed(#x, __FILE__, __LINE__); \
+	} while (0)
+#else
+#define massert(x) ((void)0)
+#endif
+
+/* A lock that sleeps: 0 free, 1 held, 2 held and somebody waits. */
+struct lock {
+	uint32_t word;
+};
+void lock_slow(struct lock *l);
+void unlock_slow(struct lock *l);
+/* True while no second thread exists: then locks need not be taken. */
+bool os_single(void);
+bool lock_try(struct lock *l);
+void lock_take(struct lock *l);
+void lock_drop(struct lock *l);
+
+/* ---- option.c ---------------------------------------------------------------
+ * One table; see there for names and bounds.
+ */
+struct options {
+	size_t trim_threshold; /* SIZE_MAX: never trim */
+	size_t mmap_threshold;
+	size_t mmap_max; /* how many at once; 0: none */
+	size_t top_pad;
+	size_t arena_max; /* 0: one for each CPU */
+	size_t mxfast; /* largest request for a fast bin */
+	size_t perturb; /* byte; 0: off */
+	size_t small; /* small pages on */
+	size_t heat; /* allocations before a class is hot */
+	size_t purge_ms; /* 0: at once; SIZE_MAX: never */
+	bool dynamic; /* thresholds follow the program */
+};
+extern struct options opt;
+void option_init(void);
+/* Returns 1 if set, 0 if refused, as mallopt(3). */
+int option_mallopt(int param, int value);
+
+/* ---- core.c, core_sys.c, core_walk.c: see core.h --------------------------- */
+void *core_malloc(size_t size);
+void *core_calloc(size_t size); /* zeroed */
+void *core_memalign(size_t align, size_t size);
+void *core_realloc(void *p, size_t size);
+void core_free(void *p);
+size_t core_usable(void *p);
+int core_trim(size_t pad); /* 1 if memory went back */
+void core_fork_prepare(void);
+void core_fork_done(bool child);
+void core_validate(void); /* reports and aborts if broken */
+
+/* ---- region.c -----------------------------------------------------------------
+ * One reservation, cut into pages; each page has a descriptor in an array
+ * beside it.  PAGE_SIZE here is the allocator's page, not the system's.
+ */
+#define PAGE_SHIFT  15
+#define PAGE_SIZE   ((size_t)1 << PAGE_SHIFT)
+#define SMALL_MAX   ((size_t)1024)
+#define SMALL_SHIFT 4
+#define NR_CLASSES  ((SMALL_MAX >> SMALL_SHIFT) + 1) /* [0] unused */
+
+struct block {
+	struct block *next;
+};
+
+enum page_state {
+	PAGE_FREE, /* in the region's pool */
+	PAGE_CURRENT, /* its owner allocates from it */
+	PAGE_PARTIAL, /* on its owner's list for the class */
+	PAGE_FULL, /* on no list; the first free brings it back */
+};
+
+/*
+ * P1  nr_used = left in the states CURRENT and PARTIAL; in FULL, left is 1 so
+ *     that the first free takes the slow path, and nr_full is nr_used.
+ * P2  nr_used + length of the free list == nr_carved.  Blocks on the remote
+ *     list count as used until the owner collects them.
+ * P3  remote != 0 exactly while the page is, or is about to be, on its
+ *     owner's list of pages with remote frees.
+ * P4  only the owner's thread touches anything but `remote`, `remote_next`.
+ */
+struct page {
+	struct block *free;
+	struct heap *owner;
+	uint32_t left; /* frees until free() must look closer */
+	uint32_t remote; /* count << 16 | 1 + head's offset / 16 */
+	uint16_t nr_full;
+	uint16_t nr_carved; /* blocks that have been on the free list */
+	uint16_t nr_max;
+	uint8_t class_;
+	uint8_t state;
+	struct page *next;
+	struct page *prev;
+	struct page *remote_next;
+	uint64_t unused;
+};
+_Static_assert(sizeof(struct page) == CACHE_LINE, "one line a page");
+
+struct region {
+	uintptr_t base; /* 2^63 until the first page is asked for */
+	size_t size; /* of what was reserved; 0 until then */
+	struct page *pages;
+};
+extern struct region region;
+
+struct region_stats {
+	size_t reserved, committed; /* bytes */
+	size_t nr_used, nr_dirty, nr_clean; /* pages */
+	size_t nr_purged; /* pages given back so far */
+};
+
+static inline bool region_has(const void *p)
+{
+	return (uintptr_t)p - __atomic_load_n(&region.base, __ATOMIC_RELAXED) <
+	       __atomic_load_n(&region.size, __ATOMIC_RELAXED);
+}
+static inline struct page *region_page(const void *p)
+{
+	return &region.pages[((uintptr_t)p - region.base) >> PAGE_SHIFT];
+}
+static inline char *page_start(const struct page *pg)
+{
+	return (char *)region.base +
+	       ((size_t)(pg - region.pages) << PAGE_SHIFT);
+}
+struct page *region_get(void); /* NULL: none to be had */
+void region_put(struct page *pg);
+int region_trim(void); /* purge all; 1 if there was any */
+void region_stats(struct region_stats *st);
+void region_fork_prepare(void);
+void region_fork_done(bool child);
+
+/* ---- small.c, thread.c ----------------------------------------------------- */
+struct heap {
+	struct page *page[NR_CLASSES]; /* current; never NULL */
+	struct page *partial[NR_CLASSES];
+	uint8_t heat[NR_CLASSES];
+	struct page *pending; /* atomic: pages with remote frees */
+	struct heap *next; /* all heaps */
+	struct heap *next_idle;
+	bool idle;
+	bool dead; /* its thread was lost in a fork */
+	uint64_t nr_slow; /* times the slow path was taken */
+	uint64_t nr_collected; /* remote frees collected */
+};
+
+extern struct heap heap_none; /* what a thread has before its first block */
+extern __thread struct heap *heap_mine
+	__attribute__((tls_model("initial-exec")));
+
+struct page *page_none(void);
+void heap_init(struct heap *h);
+/* size <= SMALL_MAX.  NULL: let the core serve it. */
+void *small_alloc_slow(struct heap *h, size_t size);
+void small_free_slow(struct heap *h, struct page *pg);
+void small_free_remote(struct page *pg, struct block *b);
+void small_collect(struct heap *h);
+void small_flush(struct heap *h); /* empty pages back to the region */
+void small_stop(struct heap *h); /* take no more from current pages */
+void small_check_free(struct page *pg, void *p); /* aborts if bad */
+void small_validate(struct heap *h);
+
+static inline size_t class_size(size_t class_)
+{
+	return class_ << SMALL_SHIFT;
+}
+
+/* The heap of this thread, made if need be; NULL while it exits. */
+struct heap *thread_heap(void);
+void thread_init(void);
+struct heap *thread_first_heap(void); /* of all, for statistics */
+void thread_heaps_lock(void);
+void thread_heaps_unlock(void);
+
+#endif
