@@ -66,3 +66,13 @@ uninstall-malloc:
 	rm -f $(D)/lib/libquire-malloc.so $(D)/lib/libquire-malloc.a \
 	    $(D)/lib/pkgconfig/quire-malloc.pc \
 	    $(D)/share/man/man3/quire-malloc.3
+
+# ---- figures: beside glibc, jemalloc, tcmalloc, mimalloc -----------------------------
+# ROWS= names some; N= runs of each, 3.
+$(B)/malloc/bench: bench/malloc/bench.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC   $<"
+	$(Q)$(CC) $(BASE) -O2 -pthread -fno-builtin -o $@ $<
+.PHONY: bench-malloc
+bench-malloc: $(B)/malloc/bench $(B)/libquire-malloc.so
+	@sh bench/malloc/run.sh $(B) $(ROWS)

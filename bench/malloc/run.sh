@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# run.sh BUILD [ROW...] - every row under every allocator, alternating: least
+# processor time (user + system) and median peak memory of N runs (N=3), then
+# ratios to the best of the row and geometric means.  An allocator that is not
+# installed is left out and said so.
+
+set -eu
+B=$(cd "$1" && pwd)
+shift
+N=${N:-3}
+rows=${*:-tiny simple batch churn grow medium large local server remote threads perl python sqlite gcc}
+lib=/usr/lib/x86_64-linux-gnu
+out=$B/malloc/bench.txt
+: > "$out"
+
+libs="glibc= quire=$B/libquire-malloc.so"
+for a in jemalloc=libjemalloc.so.2 tcmalloc=libtcmalloc_minimal.so.4 \
+	mimalloc=libmimalloc.so.2.0; do
+	if [ -e "$lib/${a#*=}" ]; then
+		libs="$libs ${a%%=*}=$lib/${a#*=}"
+	else
+		echo "${a%%=*} is not installed: left out" >&2
+	fi
+done
+
+cat > "$B/malloc/prog.c" <<'END'
+#include <stdio.h>
+#include <regex.h>
+#include <stdlib.h>
+int f(int x) { regex_t r; return regcomp(&r, "a", 0) + printf("%d", x); }
+END
+command_of()
+{
+	case $1 in
+	perl) echo 'perl -e "for(1..200000){\$h{\$_}=[\$_,qq(x)x(\$_%50)]}"' ;;
+	python) echo "PYTHONMALLOC=malloc /usr/bin/python3 -c 'import json
+for i in range(20): json.loads(json.dumps({str(k): [k] * 5 for k in range(5000)}))'" ;;
+	sqlite) echo 'sqlite3 :memory: "create table t(a,b); with recursive
+		c(x) as (select 1 union all select x+1 from c where x<200000)
+		insert into t select x, hex(x) from c; create index i on t(b);
+		select count(*) from t where b>33;" > /dev/null' ;;
+	gcc) echo "gcc -O2 -c -o /dev/null $B/malloc/prog.c" ;;
+	*) echo "$B/malloc/bench $1" ;;
+	esac
+}
+
+for row in $rows; do
+	command=$(command_of "$row")
+	for n in $(seq "$N"); do
+		for a in $libs; do
+			LD_PRELOAD=${a#*=} /usr/bin/time -o "$B/malloc/time" \
+			    -f '%U %S %M' sh -c "$command"
+			echo "$row ${a%%=*} $(tail -n 1 "$B/malloc/time")" >> "$out"
+		done
+	done
+done
+awk -f bench/malloc/table.awk "$out"
