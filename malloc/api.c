@@ -102,14 +102,11 @@ EXPORT void API(free)(void *p)
 {
 	struct heap *h = heap_mine;
 	struct block *b = p;
-	struct page *pg;
+	size_t off = region_offset(p);
+	struct page *pg = region_page_at(off);
 
-	if (unlikely(!region_has(p))) {
-		free_slow(p);
-		return;
-	}
-	pg = region_page(p);
-	if (unlikely(__atomic_load_n(&pg->owner, __ATOMIC_RELAXED) != h)) {
+	if (unlikely(off >= __atomic_load_n(&region.size, __ATOMIC_RELAXED)) ||
+	    unlikely(__atomic_load_n(&pg->owner, __ATOMIC_RELAXED) != h)) {
 		free_slow(p);
 		return;
 	}

@@ -192,6 +192,16 @@ static inline bool region_has(const void *p)
 	return (uintptr_t)p - __atomic_load_n(&region.base, __ATOMIC_RELAXED) <
 	       __atomic_load_n(&region.size, __ATOMIC_RELAXED);
 }
+/* Below the size of the region: p lies in it. */
+static inline size_t region_offset(const void *p)
+{
+	return (uintptr_t)p - __atomic_load_n(&region.base, __ATOMIC_RELAXED);
+}
+static inline struct page *region_page_at(size_t off)
+{
+	return (struct page *)((char *)region.pages +
+			       (off >> PAGE_SHIFT) * sizeof(struct page));
+}
 static inline struct page *region_page(const void *p)
 {
 	return &region.pages[((uintptr_t)p - region.base) >> PAGE_SHIFT];

@@ -160,17 +160,17 @@ TEST(alignments_are_kept)
 
 TEST(bad_alignments_are_refused)
 {
-	volatile size_t three = 3;
+	volatile size_t three = 3, not_a_power = 24, huge = SIZE_MAX;
 	void *p = &p;
 
 	CHECK(posix_memalign(&p, three, 8) == EINVAL && p == &p);
 	CHECK(posix_memalign(&p, 4, 8) == EINVAL);
 	CHECK(posix_memalign(&p, 0, 8) == EINVAL);
 	errno = 0;
-	CHECK(!aligned_alloc(24, 48) && errno == EINVAL);
+	CHECK(!aligned_alloc(not_a_power, 48) && errno == EINVAL);
 	errno = 0;
-	CHECK(!memalign(SIZE_MAX, 8) && errno == EINVAL);
-	p = memalign(24, 100);
+	CHECK(!memalign(huge, 8) && errno == EINVAL);
+	p = memalign(not_a_power, 100);
 	CHECK(p && !((uintptr_t)p & 31));
 	do_free(p);
 	p = valloc(10);
