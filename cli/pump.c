@@ -200,12 +200,17 @@ static void wrong_frame(struct pump *p, const struct run_frame *f)
 	note("the guest broke the run protocol: frame %u of %u bytes", f->type,
 	     f->len);
 	end_machine(p, STATUS_OURS);
+	/* Nothing that follows can be trusted. */
+	p->run_gone = true;
+	buffer_drop(&p->from_guest, buffer_size(&p->from_guest));
 }
 
 static void program_ended(struct pump *p, uint32_t wait_status)
 {
 	int status = (int)wait_status;
 
+	if (p->has_exited)
+		return; /* what ended the machine has said the status */
 	p->status = WIFEXITED(status) ? WEXITSTATUS(status)
 				      : STATUS_SIGNAL + WTERMSIG(status);
 	p->has_exited = true;
@@ -219,6 +224,8 @@ static void program_failed(struct pump *p, const char *data, size_t len)
 
 	memcpy(&error, data, sizeof(error));
 	error = error < 0 ? -error : error;
+	if (p->has_exited)
+		return;
 	terminal_restore();
 	note("%.*s: %s", (int)(len - sizeof(error)), data + sizeof(error),
 	     strerror(error));
@@ -267,12 +274,13 @@ static void take_frames(struct pump *p)
 		memcpy(&f, b->data + b->head, sizeof(f));
 		if (f.len > RUN_FRAME_MAX) {
 			wrong_frame(p, &f);
-			buffer_drop(b, buffer_size(b));
 			return;
 		}
 		if (buffer_size(b) < sizeof(f) + f.len)
 			return;
 		take_frame(p, &f, b->data + b->head + sizeof(f));
+		if (p->run_gone)
+			return;
 		buffer_drop(b, sizeof(f) + f.len);
 	}
 }

@@ -146,8 +146,12 @@ static void misbehave(const char *how)
 	if (!strcmp(how, "silent"))
 		for (;;)
 			pause();
-	if (!strcmp(how, "garbage"))
-		frame(77, "x", 1);
+	if (!strcmp(how, "garbage")) {
+		/* At once, so that the end comes with what is wrong. */
+		uint32_t said[] = {77, 0, RUN_EXIT, sizeof(uint32_t), 0};
+
+		write_all(run_fd, said, sizeof(said));
+	}
 	if (!strcmp(how, "die"))
 		raise(SIGKILL);
 	if (!strcmp(how, "complain")) {
