@@ -349,3 +349,98 @@ TEST_MACHINE(memblock_takes_a_map_of_five_hundred_ranges, &many)
 	CHECK(!memblock_is_free(__pa(memblock.memory.ranges),
 				__pa(memblock.memory.ranges + 1)));
 }
+
+/* ---- what stops the start ---- */
+
+#ifndef QUIRE_METAL
+static void alloc_much(void *arg)
+{
+	memblock_alloc(*(size_t *)arg, 8);
+}
+
+static void reserve_all(void *arg)
+{
+	phys_addr_t pa;
+
+	(void)arg;
+	/* Nothing is left for the longer list. */
+	for (pa = lent.start; pa < lent.end; pa += 2 * PAGE_SIZE)
+		memblock_reserve(pa + PAGE_SIZE, pa + 2 * PAGE_SIZE);
+	memblock_reserve(lent.start, lent.end);
+	for (pa = lent.end; pa < lent.end + 1000 * PAGE_SIZE;
+	     pa += 2 * PAGE_SIZE)
+		memblock_reserve(pa + PAGE_SIZE, pa + 2 * PAGE_SIZE);
+}
+
+static void init_from(void *arg)
+{
+	memblock_init(arg);
+}
+
+static void check_panics(void (*fn)(void *arg), void *arg, const char *what)
+{
+	char text[100];
+
+	borrow_memory();
+	CHECK(soft_catch_panic(fn, arg, text, sizeof(text)));
+	CHECK_STR(text, what);
+	memblock = lent.was;
+	__free_pages(lent.pages, LENT_ORDER);
+}
+
+TEST_SOFT(memblock_panics_when_the_start_cannot_have_its_memory)
+{
+	size_t much = (PAGE_SIZE << LENT_ORDER) + 1;
+
+	check_panics(alloc_much, &much, "memblock: no room for 262145 bytes");
+	check_panics(reserve_all, NULL,
+		     "memblock: no memory for the reserved list");
+}
+
+TEST_SOFT(memblock_panics_on_a_map_without_memory)
+{
+	static struct mem_range holes[200];
+	struct mm_boot boot = {.ranges = holes, .nr_ranges = 1};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(holes); i++)
+		holes[i] = (struct mem_range){(2 * i + 1) * PAGE_SIZE,
+					      (2 * i + 2) * PAGE_SIZE, 0,
+					      MEM_RANGE_FIRMWARE};
+	/* The memory it has of its own shall not count here. */
+	borrow_memory();
+	memblock.memory.nr = 0;
+	memblock.firmware =
+		(struct memblock_list){"firmware", room, 0, ROOM, false};
+	{
+		char text[100];
+
+		CHECK(soft_catch_panic(init_from, &boot, text, sizeof(text)));
+		CHECK_STR(text,
+			  "memblock: the machine's map has no usable memory");
+		boot.nr_ranges = ARRAY_SIZE(holes);
+		CHECK(soft_catch_panic(init_from, &boot, text, sizeof(text)));
+		CHECK_STR(text, "memblock: no memory for a map of 200 ranges");
+	}
+	memblock = lent.was;
+	__free_pages(lent.pages, LENT_ORDER);
+}
+#endif
+
+TEST(memblock_keeps_a_range_listed_that_it_has_no_room_to_split)
+{
+	unsigned int nr;
+
+	borrow_memory();
+	memblock_reserve(lent.start, lent.end);
+	memblock.retired = true;
+	/* Room for all that one removal may need, or it does nothing. */
+	memblock.reserved.max = memblock.reserved.nr;
+	nr = memblock.reserved.nr;
+	memblock_unreserve(lent.start + PAGE_SIZE, lent.end - PAGE_SIZE);
+	CHECK_EQ(memblock.reserved.nr, nr);
+	CHECK(!memblock_is_free(lent.start, lent.end));
+	memblock_reserve(lent.end, lent.end); /* of nothing: nothing */
+	CHECK_EQ(memblock.reserved.nr, nr);
+	return_memory();
+}

@@ -181,3 +181,34 @@ TEST_MACHINE(adopt_reserved_range_makes_pages_in_use_until_it_meets_others,
 	while (nr_free_pages() > free)
 		CHECK(alloc_page(GFP_KERNEL));
 }
+
+/* Memory the firmware holds, holes, and free frames are no reserved RAM. */
+TEST_MACHINE(neither_call_takes_what_is_no_reserved_memory, &islands)
+{
+	unsigned long pfn = 0;
+
+	while (pfn_valid(pfn))
+		pfn++;
+	CHECK(pfn < max_pfn);
+	CHECK_EQ(adopt_reserved_range((phys_addr_t)pfn << PAGE_SHIFT,
+				      (phys_addr_t)(pfn + 1) << PAGE_SHIFT),
+		 0);
+	test_expect_report("is not reserved memory");
+	CHECK_EQ(free_reserved_range((phys_addr_t)pfn << PAGE_SHIFT,
+				     (phys_addr_t)(pfn + 1) << PAGE_SHIFT),
+		 0);
+	test_expect_end();
+}
+
+TEST_MACHINE(adopting_stops_at_the_end_of_the_range, &large)
+{
+	unsigned long free = nr_free_pages(), nr;
+	unsigned long pfn;
+
+	nr = adopt_reserved_range(2 * MIB, 2 * MIB + 2 * PAGE_SIZE);
+	CHECK_EQ(nr, 2);
+	for (pfn = 2 * MIB >> PAGE_SHIFT; nr--; pfn++)
+		__free_page(pfn_to_page(pfn));
+	while (nr_free_pages() > free)
+		CHECK(alloc_page(GFP_KERNEL));
+}

@@ -669,3 +669,119 @@ TEST_MACHINE(runs_pass_between_processors_in_a_seeded_schedule, &seeded)
 	CHECK_EQ(nr_free_pages(), free);
 	page_validate();
 }
+
+/* ---- the less usual ways to ask ---- */
+
+TEST(alloc_of_this_node_alone_gives_its_frames)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_THISNODE);
+
+	CHECK(page);
+	CHECK_EQ(page_to_nid(page), 0);
+	__free_page(page);
+}
+
+TEST(alloc_from_a_node_can_fail_unless_it_must_not)
+{
+	struct page *page;
+
+	EACH_FAILURE(n) {
+		page = alloc_pages_node(0, GFP_KERNEL, 1);
+		CHECK_EQ(!page, failure_was_injected());
+		if (page)
+			__free_pages(page, 1);
+	}
+	failure_arm(1);
+	page = alloc_pages_node(0, GFP_KERNEL | __GFP_NOFAIL, 0);
+	failure_arm(0);
+	CHECK(page);
+	__free_page(page);
+	test_expect_report("nid");
+	CHECK(!alloc_pages_node(nr_node_ids, GFP_KERNEL, 0));
+	test_expect_end();
+}
+
+TEST(get_free_pages_gives_no_address_when_there_is_no_page)
+{
+	EACH_FAILURE(n) {
+		unsigned long addr = get_zeroed_page(GFP_KERNEL);
+
+		CHECK_EQ(!addr, failure_was_injected());
+		free_page(addr);
+	}
+}
+
+TEST(splitting_a_single_frame_changes_nothing)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	CHECK(page);
+	split_page(page, 0);
+	CHECK_EQ(page_ref_count(page), 1);
+	__free_page(page);
+}
+
+TEST_MACHINE(who_may_not_wake_kswapd_does_not, &small)
+{
+	make_short();
+	CHECK(!alloc_page(__GFP_NOWARN));
+	CHECK_EQ(fake.wakes, 0);
+	end_short();
+}
+
+/* Memory from 14 to 24 MiB: two zones, DMA and DMA32. */
+static const struct mem_range two_ranges[] = {
+	{14 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE},
+};
+static const struct soft_layout two_zones = {
+	.ranges = two_ranges,
+	.nr_ranges = ARRAY_SIZE(two_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+};
+
+static unsigned int woken[MAX_NR_ZONES];
+
+static void note_wake(struct zone *zone, unsigned int order)
+{
+	(void)order;
+	woken[zone->idx]++;
+}
+
+TEST_MACHINE(kswapd_is_woken_only_for_zones_that_would_serve, &two_zones)
+{
+	static const struct reclaim_ops ops = {.wake_kswapd = note_wake};
+
+	take_all(GFP_KERNEL);
+	take_all(GFP_DMA);
+	register_reclaim_ops(&ops);
+	CHECK(!alloc_page(GFP_DMA | __GFP_KSWAPD_RECLAIM | __GFP_NOWARN));
+	CHECK_EQ(woken[ZONE_DMA], 1);
+	CHECK_EQ(woken[ZONE_DMA32], 0);
+	CHECK(!alloc_page(GFP_NOWAIT));
+	CHECK_EQ(woken[ZONE_DMA], 2);
+	CHECK_EQ(woken[ZONE_DMA32], 1);
+	register_reclaim_ops(NULL);
+	give_back(~0UL);
+}
+
+/* Reclaim that makes progress never asks who may be killed. */
+TEST_MACHINE(a_small_run_is_reclaimed_for_until_it_is_there, &small)
+{
+	struct page *page;
+
+	make_short();
+	fake.each = 64;
+	page = alloc_pages(GFP_KERNEL, 1);
+	CHECK(page);
+	CHECK_EQ(fake.kills, 0);
+	CHECK_GE(fake.reclaims, 1);
+	__free_pages(page, 1);
+	/* A costly one is not worth that: it is given up after some rounds. */
+	fake.each = 0;
+	take_all(GFP_KERNEL | __GFP_NORETRY);
+	fake.each = 1;
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, MAX_ORDER));
+	CHECK_EQ(fake.kills, 0);
+	end_short();
+}

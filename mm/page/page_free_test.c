@@ -177,3 +177,148 @@ TEST(free_pages_takes_addresses_and_null)
 	free_pages(0, 5);
 	CHECK_EQ(nr_free_pages(), free);
 }
+
+/* What else can be wrong with one of a run's frames, and how it is undone. */
+TEST(free_of_a_run_looks_at_every_frame)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 2);
+
+	CHECK(page);
+	page[2]._mapcount = 0;
+	expect_bad("is still mapped");
+	__free_pages(page, 2);
+	end_bad();
+	page_mapcount_reset(page + 2);
+	SetPageSlab(page + 1);
+	expect_bad("owner's flags");
+	__free_pages(page, 2);
+	end_bad();
+	ClearPageSlab(page + 1);
+	/* What only described the contents is no fault. */
+	SetPageDirty(page + 3);
+	__free_pages(page, 2);
+	CHECK(!PageDirty(page + 3));
+}
+
+TEST(free_of_a_compound_pages_tail_is_reported_and_leaks_the_run)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
+
+	CHECK(page);
+	get_page(page);
+	__free_pages(page, 2);
+	/* A tail has no reference of its own: it is free, seen alone. */
+	expect_bad("is free already");
+	__free_page(page + 1);
+	end_bad();
+	WRITE_ONCE(page[1]._refcount, 1);
+	expect_bad("wrong order");
+	__free_page(page + 1);
+	end_bad();
+	page[1]._refcount = 0;
+	__free_pages(page, 2);
+}
+
+TEST(free_of_a_run_whose_order_was_overwritten_is_reported_and_leaks_it)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 2);
+
+	CHECK(page);
+	page[1].private = MAX_ORDER + 1;
+	expect_bad("wrong order");
+	put_page(page);
+	end_bad();
+	page[1].private = 2;
+	__free_pages(page, 2);
+}
+
+TEST(free_of_a_frame_whose_flags_were_overwritten_is_reported_and_leaked)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	u32 flags, no_zone;
+
+	CHECK(page);
+	flags = page->flags;
+	page->flags = flags | 1U << PG_buddy;
+	expect_bad("is free already");
+	__free_page(page);
+	end_bad();
+	for (no_zone = 0; zone_table[no_zone]; no_zone++)
+		;
+	page->flags = no_zone << PAGEFLAGS_ZONE_SHIFT;
+	page->_mapcount = 1; /* keeps it from the fast path */
+	expect_bad("is still mapped");
+	__free_page(page);
+	end_bad();
+	page_mapcount_reset(page);
+	CHECK_STR(free_is_bad(page, 0), "has a descriptor of no zone");
+	page->flags = flags;
+	__free_page(page);
+}
+
+/* The list is somebody's at this moment: an interrupt came in between. */
+TEST_SOFT(free_into_a_busy_list_goes_to_the_buddy_system)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct page *run = alloc_pages(GFP_KERNEL, 1);
+	struct zone *zone;
+	struct pcp *pcp;
+	unsigned long buddy;
+
+	CHECK(page && run);
+	zone = page_zone(page);
+	pcp = &zone->pageset[smp_processor_id()];
+	buddy = zone->free_pages;
+	raw_spin_lock(&pcp->lock.locked);
+	__free_page(page);
+	__free_pages(run, 1);
+	raw_spin_unlock(&pcp->lock.locked);
+	CHECK(!PagePcp(page) && !PagePcp(run));
+	CHECK_EQ(zone->free_pages, buddy + 3);
+	/* And what is asked for meanwhile comes from there too. */
+	drain_all_pages();
+	page = alloc_page(GFP_KERNEL);
+	run = alloc_pages(GFP_KERNEL, 1);
+	__free_page(page);
+	__free_pages(run, 1);
+	raw_spin_lock(&pcp->lock.locked);
+	page = alloc_page(GFP_KERNEL);
+	run = alloc_pages(GFP_KERNEL, 1);
+	raw_spin_unlock(&pcp->lock.locked);
+	CHECK(page && run);
+	__free_page(page);
+	__free_pages(run, 1);
+	page_validate();
+}
+
+/* A flood of bad frees is told about, but not each: the log lives on. */
+TEST_SOFT(a_flood_of_bad_frees_is_reported_a_few_times)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	unsigned int i;
+
+	CHECK(page);
+	__free_page(page);
+	test_expect_report("is free already");
+	for (i = 0; i < 500; i++)
+		__free_page(page);
+	CHECK_LE(test_expect_end(), 60);
+	page_validate();
+}
+
+TEST(the_verifier_counts_every_kind_of_frame_in_use)
+{
+	struct page *run = alloc_pages(GFP_KERNEL, 3);
+	struct page *comp = alloc_pages(GFP_KERNEL | __GFP_COMP, 3);
+	struct page *marked = alloc_page(GFP_KERNEL);
+
+	CHECK(run && comp && marked);
+	SetPageReserved(marked); /* as an owner may: the zero page is */
+#ifndef QUIRE_METAL
+	page_validate();
+#endif
+	ClearPageReserved(marked);
+	__free_page(marked);
+	__free_pages(comp, 3);
+	__free_pages(run, 3);
+}

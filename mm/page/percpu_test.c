@@ -4,6 +4,10 @@
 
 #include "test/test.h"
 
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
+
 DEFINE_PER_CPU(u64, percpu_test_value) = 0x1234;
 
 TEST(percpu_copies_start_with_the_initial_value)
@@ -55,3 +59,22 @@ TEST(percpu_processors_do_not_see_one_anothers_copy)
 		*p = 0x1234;
 	}
 }
+
+#ifndef QUIRE_METAL
+static void set_up(void *arg)
+{
+	setup_per_cpu_areas(*(unsigned int *)arg);
+}
+
+TEST_SOFT(percpu_an_impossible_number_of_processors_stops_the_start)
+{
+	unsigned int impossible[] = {0, NR_CPUS + 1}, i;
+	char text[100];
+
+	for (i = 0; i < ARRAY_SIZE(impossible); i++) {
+		CHECK(soft_catch_panic(set_up, &impossible[i], text,
+				       sizeof(text)));
+		CHECK(str_has_prefix(text, "percpu: "));
+	}
+}
+#endif
