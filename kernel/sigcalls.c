@@ -134,6 +134,14 @@ static int take_one_of(u64 set, struct k_siginfo *info)
 	return sig;
 }
 
+/* What is ignored by default is not thrown away when it is waited for. */
+static void set_awaited(u64 set)
+{
+	spin_lock(&current->sighand->siglock);
+	current->awaited = set;
+	spin_unlock(&current->sighand->siglock);
+}
+
 SYSCALL_DEFINE4(rt_sigtimedwait, const u64 *, uset, struct k_siginfo *, uinfo,
 		const struct timespec64 *, utimeout, size_t, sigsetsize)
 {
@@ -158,6 +166,7 @@ SYSCALL_DEFINE4(rt_sigtimedwait, const u64 *, uset, struct k_siginfo *, uinfo,
 	if (!sig && timeout) {
 		/* The awaited ones wake this thread though it blocks them. */
 		oldmask = current->blocked;
+		set_awaited(oldmask & set);
 		set_current_blocked(oldmask & ~set);
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!signal_pending_current())
@@ -165,6 +174,7 @@ SYSCALL_DEFINE4(rt_sigtimedwait, const u64 *, uset, struct k_siginfo *, uinfo,
 		set_current_state(TASK_RUNNING);
 		sig = take_one_of(set, &info);
 		set_current_blocked(oldmask);
+		set_awaited(0);
 	}
 	if (!sig)
 		return timeout ? -EINTR : -EAGAIN;

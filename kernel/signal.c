@@ -117,7 +117,7 @@ static bool sig_ignored(const struct task_struct *t, int sig)
 {
 	u64 handler = t->sighand->action[sig - 1].handler;
 
-	if (t->blocked & sigmask(sig))
+	if ((t->blocked | t->awaited) & sigmask(sig))
 		return false;
 	if (handler == SIG_IGN)
 		return true;

@@ -151,6 +151,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct sigpending pending;
 	u64 blocked, saved_sigmask;
+	u64 awaited; /* blocked but for sigtimedwait(2), which is under way */
 	bool restore_sigmask;
 	struct k_sigaltstack altstack;
 	struct restart_block restart;

@@ -428,3 +428,24 @@ TEST(real_time_is_of_this_century)
 {
 	CHECK(time(NULL) > 1700000000);
 }
+
+TEST(a_signal_ignored_by_default_that_is_blocked_is_waited_for)
+{
+	struct timespec limit = {10, 0};
+	sigset_t set;
+	int i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	for (i = 0; i < 3; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			usleep(20000); /* the parent waits meanwhile */
+			_exit(0);
+		}
+		CHECK_EQ(sigtimedwait(&set, NULL, &limit), SIGCHLD);
+		CHECK_EQ(wait_for(pid), 0);
+	}
+}
