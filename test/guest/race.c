@@ -258,12 +258,12 @@ TEST(writes_during_fork_are_never_lost)
 
 static void *grow_thread(void *arg)
 {
-	while (!over) {
-		char *p = sbrk(3 * PAGE);
+	char *end = (char *)syscall(SYS_brk, 0);
 
-		if (p != (void *)-1)
-			store(p + PAGE, 1);
-		sbrk(-3 * (intptr_t)PAGE);
+	while (!over) {
+		syscall(SYS_brk, end + 3 * PAGE);
+		store(end + PAGE, 1);
+		syscall(SYS_brk, end);
 	}
 	return arg;
 }

@@ -8,7 +8,7 @@
 
 B=$1
 shift
-names=${*:-mem fault proc sig thread io leak limits race storm busybox}
+names=${*:-mem fault proc sig thread io leak limits race secret storm busybox}
 G=$B/guest
 logs=$G/logs
 mkdir -p "$logs"
