@@ -16,6 +16,7 @@
  *    (kvm_pvm), where it is a hundred times slower than TCG.  Instruction
  *    counting needs TCG.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,7 +28,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -37,6 +37,8 @@
  * holes below 4 GiB. */
 #define MEMORY_MAX ((1ULL << 40) - (4ULL << 30))
 #define ARGS_MAX   64
+/* Page array, tables, stacks, the first caches: less never booted. */
+#define MEMORY_REST (160U << 10)
 
 bool machine_option(struct machine *m, int c, const char *arg)
 {
@@ -193,28 +195,50 @@ static char *find_kernel(const char *name)
 	return path;
 }
 
+/* Where the kernel's image ends in memory; what is no image takes nothing. */
+static uint64_t kernel_end(const char *path)
+{
+	uint64_t end = 1U << 20;
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+	unsigned int i;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die(STATUS_OURS, "%s: %s", path, strerror(errno));
+	if (pread(fd, &eh, sizeof(eh), 0) == sizeof(eh) &&
+	    !memcmp(eh.e_ident, ELFMAG, SELFMAG)) {
+		for (i = 0; i < eh.e_phnum; i++) {
+			off_t at = (off_t)(eh.e_phoff + i * sizeof(ph));
+
+			if (pread(fd, &ph, sizeof(ph), at) == sizeof(ph) &&
+			    ph.p_type == PT_LOAD &&
+			    ph.p_paddr + ph.p_memsz > end)
+				end = ph.p_paddr + ph.p_memsz;
+		}
+	}
+	close(fd);
+	return end;
+}
+
 void machine_prepare(struct machine *m)
 {
-	struct stat st;
 	uint64_t need;
 
 	m->qemu = find_qemu();
 	m->kernel = find_kernel(m->kernel_name);
 	choose_accel(m);
-	if (stat(m->kernel, &st) < 0)
-		die(STATUS_OURS, "%s: %s", m->kernel, strerror(errno));
 	/*
-	 * The kernel's image and the archive lie in memory above the first
-	 * MiB when the machine starts.  Symbols are in the file but not
-	 * loaded, so that the true need is not far from this sum.
+	 * Image and archive lie in memory together when the machine starts,
+	 * and until the archive is unpacked the kernel has only the rest.
 	 */
-	need = (1U << 20) + m->initrd_size;
-	if (m->memory <= need)
+	need = kernel_end(m->kernel) + m->initrd_size + MEMORY_REST;
+	if (m->memory < need)
 		die(STATUS_OURS,
-		    "-m %lluK is impossible: what is packed takes %lluK "
-		    "before the kernel has any",
+		    "-m %lluK is impossible: the kernel and what is packed "
+		    "take %lluK",
 		    (unsigned long long)m->memory >> 10,
-		    (unsigned long long)need >> 10);
+		    (unsigned long long)(need + 1023) >> 10);
 }
 
 /* ---- the command line ---- */

@@ -233,6 +233,11 @@ really() {
 	begin=$(date +%s%N)
 	run -- "$busybox" true
 	echo "# busybox true: $((($(date +%s%N) - begin) / 1000000)) ms from the prompt to the end"
+	for m in 2500K 3000K 3500K 4000K; do
+		run -m $m -- "$busybox" true 2>e && continue
+		[ "$(grep -c impossible e) $(wc -l <e)" = '1 1' ] || echo $m
+	done >tight
+	is 'a memory that is too small is refused, not tried' '' "$(cat tight)"
 	mkdir clean
 	is 'nothing is left behind' '' "$(cd clean && TMPDIR=$work/clean run -- "$busybox" true; ls -A)"
 }
