@@ -8,6 +8,7 @@
  *    every kind.  What a call answers is not looked at: the machine has to
  *    go on, the child has to be killable, and at the machine's end nothing may
  *    be missing (the leak check that run.sh looks for).
+ *    Programs whose head was spoiled are executed likewise.
  * 2. What is spared: calls that end the machine, and signals to others.
  * 3. The same seed draws the same calls for each thread.  SEED in the
  *    environment changes it; ROUNDS how much is done.
@@ -469,6 +470,77 @@ static void storm(unsigned int nr_processes, unsigned int nr_threads)
 	dprintf(1, "# %lu calls\n", *calls_made);
 	/* They did not all end at their first. */
 	CHECK(*calls_made > rounds * 10);
+}
+
+/* ---- programs ---- */
+
+#define ELF_HEAD_BYTES 1024 /* the header and the program headers */
+
+/* Words of the head become borders, or bytes become anything. */
+static void spoil(struct dice *d, unsigned char *head)
+{
+	unsigned long n = 1 + below(d, 4), at;
+
+	while (n--) {
+		if (below(d, 2)) {
+			at = below(d, ELF_HEAD_BYTES / 8) * 8;
+			if (below(d, 2))
+				at %= 512;
+			memcpy(head + at,
+			       &borders[below(d, ARRAY_SIZE(borders))],
+			       below(d, 2) ? 8 : 4);
+		} else {
+			at = below(d, below(d, 2) ? 64 : 512);
+			head[at] = (unsigned char)roll(d);
+		}
+	}
+}
+
+TEST(random_executables_leave_the_machine_sound)
+{
+	static unsigned char image[4 * MIB], spoiled[ELF_HEAD_BYTES];
+	char dir[] = "/tmp/storm-XXXXXX", *argv[] = {"x", NULL};
+	struct dice d = {env_number("SEED", 1)};
+	unsigned long i, rounds = 10 * env_number("ROUNDS", ROUNDS_DEFAULT);
+	ssize_t size;
+	int fd;
+
+	if (!on_quire())
+		return;
+	CHECK(mkdtemp(dir) && chdir(dir) == 0);
+	fd = open("/proc/self/exe", O_RDONLY);
+	size = read(fd, image, sizeof(image));
+	CHECK(size > ELF_HEAD_BYTES);
+	close(fd);
+	for (i = 0; i < rounds; i++) {
+		pid_t pid;
+
+		memcpy(spoiled, image, sizeof(spoiled));
+		spoil(&d, spoiled);
+		fd = open("x", O_WRONLY | O_CREAT, 0700);
+		CHECK(fd >= 0);
+		/* Now and then the file ends early, too. */
+		CHECK_EQ(write(fd, image, (size_t)size), size);
+		CHECK_EQ(pwrite(fd, spoiled, sizeof(spoiled), 0),
+			 sizeof(spoiled));
+		if (below(&d, 4) == 0)
+			CHECK_EQ(ftruncate(fd, (off_t)below(&d, (size_t)size)),
+				 0);
+		close(fd);
+		pid = fork();
+		if (!pid) {
+			struct itimerval soon = {{0, 0}, {0, 50000}};
+
+			setitimer(ITIMER_REAL, &soon, NULL);
+			close(0);
+			close(1);
+			close(2);
+			execv("x", argv);
+			_exit(0);
+		}
+		wait_for(pid);
+	}
+	CHECK_EQ(unlink("x"), 0);
 }
 
 TEST(random_calls_of_one_thread_leave_the_machine_sound)
