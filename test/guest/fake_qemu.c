@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +173,8 @@ static pid_t start(int *in, int *out, int *err)
 	pid = fork();
 	must(pid >= 0, "fork");
 	if (!pid) {
+		/* A machine that is killed takes its program with it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setpgid(0, 0);
 		dup2(fds[0][0], 0);
 		dup2(fds[1][1], 1);
