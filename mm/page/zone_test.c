@@ -155,24 +155,3 @@ TEST_MACHINE(available_pages_are_those_that_requests_get, &pc128)
 		__free_page(page);
 	}
 }
-
-#ifndef QUIRE_METAL
-static void init_zones(void *arg)
-{
-	zones_init(arg);
-}
-
-TEST_SOFT(an_impossible_number_of_nodes_stops_the_start)
-{
-	struct mm_boot boots[] = {{.nr_nodes = 0},
-				  {.nr_nodes = MAX_NUMNODES + 1}};
-	unsigned int i;
-	char text[100];
-
-	for (i = 0; i < ARRAY_SIZE(boots); i++) {
-		CHECK(soft_catch_panic(init_zones, &boots[i], text,
-				       sizeof(text)));
-		CHECK(str_has_prefix(text, "zones: "));
-	}
-}
-#endif

@@ -364,3 +364,68 @@ TEST_MACHINE(five_levels_work_like_four, &five_levels)
 	check_get_and_lookup();
 }
 #endif
+
+#ifndef QUIRE_METAL
+/* What a machine does that has tables before there are descriptors. */
+TEST_SOFT(tables_of_the_port_are_adopted_with_their_counts)
+{
+	unsigned long before = node_stat_pages(NST_nr_page_table_pages);
+	struct page *pages[2];
+	pte_t *table;
+
+	for (int i = 0; i < 2; i++) {
+		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		CHECK(pages[i]);
+	}
+	table = page_address(pages[0]);
+	set_pte(&table[3], pfn_pte(page_to_pfn(pages[1]), PAGE_TABLE_KERNEL));
+	set_pte(&table[7], pfn_pte(FAKE_PFN, PAGE_KERNEL | _PAGE_PSE));
+	table = page_address(pages[1]);
+	set_pte(&table[0], pfn_pte(FAKE_PFN, PAGE_KERNEL));
+	adopt_table(page_address(pages[0]), 1);
+	CHECK_EQ(node_stat_pages(NST_nr_page_table_pages), before + 2);
+	CHECK_EQ(pages[0]->table.nr_used, 2);
+	CHECK_EQ(pages[1]->table.nr_used, 1);
+	validate_table(page_address(pages[0]), 1);
+	for (int i = 0; i < 2; i++) {
+		pages[i]->table.nr_used = 0;
+		pgtable_free_table(pages[i]);
+	}
+	CHECK_EQ(node_stat_pages(NST_nr_page_table_pages), before);
+}
+
+/* Starting again with a root there: it is kept, and what is missing made. */
+TEST_SOFT(the_kernels_tree_is_adopted_once_the_port_has_one)
+{
+	unsigned long before = node_stat_pages(NST_nr_page_table_pages);
+	pte_t *was = init_pgd, *root;
+
+	root = page_address(alloc_page(GFP_KERNEL | __GFP_ZERO));
+	init_pgd = root;
+	pgtable_init();
+	CHECK(init_pgd == root);
+	CHECK(node_stat_pages(NST_nr_page_table_pages) > before);
+	pgtable_validate(root);
+	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
+		pte_t pte = ptep_get(&root[i]);
+
+		if (pte_none(pte))
+			continue;
+		CHECK_EQ(table_page(pte_table(pte))->table.nr_used, 0);
+		pgtable_free_table(table_page(pte_table(pte)));
+		enter(&root[i], __pte(0));
+	}
+	init_pgd = was;
+	pgtable_free_table(table_page(root));
+	CHECK_EQ(node_stat_pages(NST_nr_page_table_pages), before);
+}
+#endif
+
+TEST(a_walk_ends_with_the_first_that_says_so)
+{
+	pte_t *root = pgd_alloc(GFP_KERNEL);
+
+	CHECK(root);
+	CHECK_EQ(pgtable_for_each(root, BASE, BASE, NULL, NULL), 0);
+	free_root(root);
+}

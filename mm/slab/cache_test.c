@@ -6,6 +6,10 @@
 
 #include <test/test.h>
 
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
+
 static struct kmem_cache *make(unsigned int size, unsigned int align,
 			       slab_flags_t flags)
 {
@@ -217,3 +221,78 @@ TEST(caches_can_be_made_on_all_processors_at_once)
 		}
 	}
 }
+
+/* ---- who may share, and what cannot be ---- */
+
+TEST(caches_that_differ_in_what_matters_are_not_shared)
+{
+	struct kmem_cache *plain = kmem_cache_create("a", 1168, 8, 0, NULL);
+	struct kmem_cache *aligned = kmem_cache_create("b", 1168, 16, 0, NULL);
+	struct kmem_cache *like = kmem_cache_create("c", 1168, 4, 0, NULL);
+
+	CHECK(plain && aligned);
+	CHECK(plain != aligned);
+	CHECK(like == plain || like == aligned);
+	kmem_cache_destroy(like);
+	kmem_cache_destroy(aligned);
+	kmem_cache_destroy(plain);
+}
+
+static void construct_nothing(void *obj)
+{
+	(void)obj;
+}
+
+TEST(a_cache_with_a_constructor_or_without_users_is_not_shared)
+{
+	struct kmem_cache *ctor =
+		kmem_cache_create("a", 1176, 8, 0, construct_nothing);
+	struct kmem_cache *leaked = kmem_cache_create("b", 1176, 8, 0, NULL);
+	void *obj = kmem_cache_alloc(leaked, GFP_KERNEL);
+	struct kmem_cache *fresh;
+
+	CHECK(ctor && leaked && ctor != leaked && obj);
+	test_expect_report("destroyed with 1 objects in use");
+	kmem_cache_destroy(leaked);
+	test_expect_end();
+	fresh = kmem_cache_create("c", 1176, 8, 0, NULL);
+	CHECK(fresh && fresh != ctor && fresh != leaked);
+	kmem_cache_destroy(fresh);
+	kmem_cache_free(leaked, obj);
+	leaked->refcount = 1;
+	kmem_cache_destroy(leaked);
+	kmem_cache_destroy(ctor);
+}
+
+TEST(a_cache_that_cannot_be_is_refused)
+{
+	CHECK(!kmem_cache_create(NULL, 8, 0, 0, NULL));
+	CHECK(!kmem_cache_create("a", 0, 0, 0, NULL));
+	CHECK(!kmem_cache_create("a", KMALLOC_MAX_SIZE + 1, 0, 0, NULL));
+	CHECK(!kmem_cache_create("a", 8, 2 * PAGE_SIZE, 0, NULL));
+	CHECK(!kmem_cache_create("a", 8, 24, 0, NULL));
+	/* It would fit, but not with its red zones. */
+	CHECK(!kmem_cache_create("a", KMALLOC_MAX_SIZE, 0, SLAB_RED_ZONE,
+				 NULL));
+	test_expect_report("SLAB_KNOWN_FLAGS");
+	CHECK(!kmem_cache_create("a", 8, 0, 1, NULL));
+	test_expect_end();
+}
+
+#ifndef QUIRE_METAL
+static void create_or_panic(void *arg)
+{
+	kmem_cache_create(arg, 0, 0, SLAB_PANIC, NULL);
+}
+
+TEST_SOFT(a_cache_without_which_nothing_works_stops_the_machine)
+{
+	char text[100];
+
+	CHECK(soft_catch_panic(create_or_panic, (void *)"vital", text,
+			       sizeof(text)));
+	CHECK_STR(text, "cannot make slab cache vital");
+	CHECK(soft_catch_panic(create_or_panic, NULL, text, sizeof(text)));
+	CHECK_STR(text, "cannot make slab cache (null)");
+}
+#endif

@@ -226,3 +226,86 @@ TEST(random_blocks_of_all_sizes_keep_their_contents)
 	for (unsigned int i = 0; i < NR_BLOCKS; i++)
 		kfree(b[i].p);
 }
+
+/* ---- each way to fail ---- */
+
+TEST(every_call_can_fail_and_then_takes_nothing_away)
+{
+	char *old = kmalloc(50, GFP_KERNEL);
+
+	strscpy(old, "what was there", 50);
+	EACH_FAILURE(n) {
+		void *large = kmalloc_large(20000, GFP_KERNEL);
+		char *a = kmemdup("abc", 4, GFP_KERNEL);
+		char *b = kstrdup("abc", GFP_KERNEL);
+		char *c = kstrndup("abcdef", 3, GFP_KERNEL);
+		void *node = kmalloc_node(100, GFP_KERNEL, 0);
+		char *longer = krealloc(old, 5000, GFP_KERNEL);
+
+		CHECK_EQ(!large + !a + !b + !c + !node + !longer,
+			 failure_was_injected());
+		if (longer)
+			old = longer;
+		CHECK_STR(old, "what was there");
+		if (longer) { /* small again, for the next round */
+			old = kmalloc(50, GFP_KERNEL | __GFP_NOFAIL);
+			memcpy(old, longer, 50);
+			kfree(longer);
+		}
+		kfree(large);
+		kfree(a);
+		kfree(b);
+		kfree(c);
+		kfree(node);
+	}
+	kfree(old);
+}
+
+TEST(nothing_is_copied_to_nothing)
+{
+	CHECK(!kstrdup(NULL, GFP_KERNEL));
+	CHECK(!kstrndup(NULL, 5, GFP_KERNEL));
+	CHECK(kmemdup("", 0, GFP_KERNEL) == ZERO_SIZE_PTR);
+	kfree_sensitive(NULL);
+	kfree_sensitive(ZERO_SIZE_PTR);
+}
+
+TEST(blocks_of_any_size_come_from_the_node_asked_for)
+{
+	static const size_t sizes[] = {0, 1, 100, 8192, 8193, 100000};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u8 *p = kmalloc_node(sizes[i], GFP_KERNEL, 0);
+
+		CHECK(p);
+		CHECK_GE(ksize(p), sizes[i]);
+		if (sizes[i])
+			memset(p, 1, sizes[i]);
+		kfree(p);
+	}
+}
+
+TEST(no_size_is_told_of_what_is_no_block)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *table = page_address(page);
+
+	CHECK(page);
+	test_expect_report("size of what is not an allocated block");
+	CHECK_EQ(ksize(table), 0);
+	SetPageTable(page); /* a page table is no block either */
+	CHECK_EQ(ksize(table), 0);
+	ClearPageTable(page);
+	CHECK_EQ(test_expect_end(), 2);
+	__free_page(page);
+}
+
+TEST(a_kfree_inside_a_block_is_reported_and_refused)
+{
+	char *p = kmalloc(64, GFP_KERNEL);
+
+	test_expect_report("not an object's start");
+	kfree(p + 8);
+	CHECK_EQ(test_expect_end(), 1);
+	kfree(p);
+}

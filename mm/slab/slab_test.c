@@ -435,3 +435,87 @@ TEST(interrupt_handlers_do_without_the_magazine)
 	kmem_cache_destroy(s);
 }
 #endif
+
+/* ---- the checks behind the first ones ---- */
+
+TEST(the_slow_free_trusts_no_descriptor)
+{
+	struct kmem_cache *s = plain(64), *other = plain(64);
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *obj = kmem_cache_alloc(s, GFP_KERNEL);
+
+	CHECK(page && obj);
+	CHECK_STR(free_fault(s, page_address(page)),
+		  "free of what is no slab object");
+	CHECK_STR(free_fault(other, obj), "free into the wrong cache");
+	CHECK(!free_fault(s, obj));
+	kmem_cache_free(s, obj);
+	__free_page(page);
+	kmem_cache_destroy(other);
+	kmem_cache_destroy(s);
+}
+
+TEST(objects_from_any_node_need_no_more_than_the_cache)
+{
+	struct kmem_cache *s = plain(64);
+	void *obj = kmem_cache_alloc_node(s, GFP_KERNEL, NUMA_NO_NODE);
+
+	CHECK(obj);
+	kmem_cache_free(s, obj);
+	kmem_cache_destroy(s);
+}
+
+TEST(many_overwritten_objects_are_contained_at_once)
+{
+	struct kmem_cache *s = plain(64);
+	unsigned long *a = kmem_cache_alloc(s, GFP_KERNEL);
+	unsigned long *b = kmem_cache_alloc(s, GFP_KERNEL);
+
+	kmem_cache_free(s, a);
+	kmem_cache_free(s, b);
+	*a = *b = 0x4242424242424242;
+	test_expect_report("written after it was freed");
+	kmem_cache_shrink(s);
+	CHECK_EQ(test_expect_end(), 1); /* one report for the batch */
+	CHECK_EQ(s->nr_contained, 2);
+	slab_cache_validate(s);
+	take_back(s, a);
+	take_back(s, b);
+	kmem_cache_destroy(s);
+}
+
+#ifndef QUIRE_METAL
+static const struct mem_range two_node_ranges[] = {
+	{16UL << 20, 32UL << 20, 0, MEM_RANGE_USABLE},
+	{32UL << 20, 48UL << 20, 1, MEM_RANGE_USABLE},
+};
+static const struct soft_layout two_nodes = {
+	.ranges = two_node_ranges,
+	.nr_ranges = ARRAY_SIZE(two_node_ranges),
+	.nr_cpus = 2,
+	.nr_nodes = 2,
+};
+
+TEST_MACHINE(an_allocation_from_a_node_can_fail_unless_it_must_not, &two_nodes)
+{
+	struct kmem_cache *s = plain(64);
+	void *obj;
+
+	EACH_FAILURE(n) {
+		obj = kmem_cache_alloc_node(s, GFP_KERNEL, 1);
+		CHECK_EQ(!obj, failure_was_injected());
+		if (obj)
+			kmem_cache_free(s, obj);
+		kmem_cache_shrink(s);
+	}
+	failure_arm(1);
+	obj = kmem_cache_alloc_node(s, GFP_KERNEL | __GFP_NOFAIL, 1);
+	failure_arm(0);
+	CHECK(obj);
+	kmem_cache_free(s, obj);
+	obj = kmem_cache_alloc_node(s, GFP_KERNEL, NUMA_NO_NODE);
+	CHECK(obj);
+	kmem_cache_free(s, obj);
+	kmem_cache_destroy(s);
+}
+#endif

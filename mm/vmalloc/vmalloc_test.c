@@ -6,7 +6,12 @@
 
 #include <test/test.h>
 
+#include <quire/errno.h>
 #include <quire/string.h>
+
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
 
 TEST(vmalloc_memory_can_be_used_from_end_to_end)
 {
@@ -238,3 +243,184 @@ TEST(processors_vmalloc_at_once)
 	vmalloc_validate();
 	pgtable_validate(init_pgd);
 }
+
+/* ---- the rest of the family, and each way to fail ---- */
+
+static void count_kind(const struct vmalloc_info *info, void *arg)
+{
+	static const char *const kinds[] = {"vmalloc", "vmap", "ioremap"};
+	unsigned int *nr = arg;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(info->kind, kinds[i]) == 0)
+			nr[i]++;
+}
+
+TEST(an_address_outside_of_the_range_is_no_vmalloc_memory)
+{
+	void *p = kmalloc(100, GFP_KERNEL);
+
+	CHECK(!is_vmalloc_addr(p));
+	CHECK(!vmalloc_to_page(p));
+	CHECK(!is_vmalloc_addr((void *)VMALLOC_END));
+	kfree(p);
+}
+
+TEST(vmap_knows_no_other_flag)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	CHECK(!vmap(&page, 1, VM_MAP << 1, PAGE_KERNEL));
+	__free_page(page);
+}
+
+TEST(unmapping_what_is_of_another_kind_is_reported_and_refused)
+{
+	char *p = vmalloc(PAGE_SIZE);
+
+	CHECK(p);
+	test_expect_report("is not the start of such an area");
+	iounmap(p);
+	vunmap(p);
+	CHECK_EQ(test_expect_end(), 2);
+	*p = 1;
+	vfree(p);
+}
+
+TEST(a_kvmalloc_that_may_not_sleep_is_a_kmalloc)
+{
+	void *p = kvmalloc(3 * PAGE_SIZE, GFP_ATOMIC);
+
+	CHECK(p && !is_vmalloc_addr(p));
+	kvfree(p);
+}
+
+TEST(a_kvmalloc_can_fail_unless_it_must_not)
+{
+	void *p;
+
+	EACH_FAILURE(n) {
+		p = kvmalloc(5 * PAGE_SIZE, GFP_KERNEL);
+		CHECK_EQ(!p, failure_was_injected());
+		kvfree(p);
+	}
+	failure_arm(1);
+	p = kvmalloc(5 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	failure_arm(0);
+	CHECK(p);
+	kvfree(p);
+}
+
+#ifndef QUIRE_METAL
+#define MIB ((phys_addr_t)1 << 20)
+
+/* Reserved memory in place of a device: nobody's, and it can be looked at. */
+static const struct mem_range with_device[] = {
+	{16 * MIB, 48 * MIB, 0, MEM_RANGE_USABLE},
+	{48 * MIB, 53 * MIB, 0, MEM_RANGE_RESERVED},
+};
+static const struct soft_layout device = {
+	.ranges = with_device,
+	.nr_ranges = ARRAY_SIZE(with_device),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+};
+
+TEST_MACHINE(ioremap_shows_the_device_at_its_offset, &device)
+{
+	u8 *small = ioremap(48 * MIB + 0x123, 10);
+	u8 *large = ioremap(48 * MIB, 5 * MIB);
+	unsigned int nr[3] = {0}, level;
+
+	CHECK(small && large);
+	CHECK_EQ((uintptr_t)small & ~PAGE_MASK, 0x123);
+	CHECK(IS_ALIGNED((uintptr_t)large, 2 * MIB));
+	pgtable_lookup(init_pgd, (uintptr_t)large, &level);
+	CHECK_EQ(level, 1);
+	pgtable_lookup(init_pgd, (uintptr_t)large + 4 * MIB, &level);
+	CHECK_EQ(level, 0);
+	*small = 0x77;
+	CHECK_EQ(large[0x123], 0x77);
+	CHECK_EQ(*(u8 *)__va(48 * MIB + 0x123), 0x77);
+	CHECK(vmalloc_to_page(large + 3 * MIB) ==
+	      pfn_to_page(51 * MIB >> PAGE_SHIFT));
+	vmalloc_for_each_info(count_kind, nr);
+	CHECK_EQ(nr[2], 2);
+	iounmap(small);
+	iounmap(large);
+	vmalloc_validate();
+	pgtable_validate(init_pgd);
+}
+
+TEST_MACHINE(an_ioremap_that_fails_maps_nothing, &device)
+{
+	EACH_FAILURE(n) {
+		void *p = ioremap(48 * MIB, 2 * MIB + PAGE_SIZE);
+
+		CHECK_EQ(!p, failure_was_injected());
+		iounmap(p);
+		vm_unmap_aliases();
+		kmem_cache_drain_all();
+		vmalloc_validate();
+		pgtable_validate(init_pgd);
+	}
+	CHECK(!ioremap(PTE_PFN_MASK, 2 * PAGE_SIZE));
+}
+
+/* A frame without a descriptor, as a device's. */
+TEST_SOFT(device_memory_has_no_descriptor_to_give)
+{
+	struct vmap_area *va =
+		vmap_area_alloc(PAGE_SIZE, PAGE_SIZE, VMAP_IOREMAP, NULL);
+
+	CHECK(va);
+	CHECK_EQ(map_kernel_range(va->start, va->start + PAGE_SIZE, 1UL << 40,
+				  PAGE_KERNEL_NOCACHE, 0),
+		 0);
+	CHECK(!vmalloc_to_page((void *)va->start));
+	unmap_kernel_range(va->start, va->start + PAGE_SIZE);
+	vmap_area_free(va);
+}
+
+static int refuse_sync(unsigned long start, unsigned long end)
+{
+	(void)start;
+	(void)end;
+	return -ENOMEM;
+}
+
+TEST_MACHINE(what_the_machine_cannot_map_is_given_back, &device)
+{
+	const struct port_ops *real = port;
+	struct port_ops refusing = *port;
+	struct page *page = alloc_page(GFP_KERNEL);
+	unsigned int nr[3] = {0};
+
+	refusing.sync_kernel_mappings = refuse_sync;
+	port = &refusing;
+	CHECK(!vmalloc(3 * PAGE_SIZE));
+	CHECK(!vmap(&page, 1, VM_MAP, PAGE_KERNEL));
+	CHECK(!ioremap(48 * MIB, PAGE_SIZE));
+	port = real;
+	vmalloc_for_each_info(count_kind, nr);
+	CHECK_EQ(nr[0] + nr[1] + nr[2], 0);
+	__free_page(page);
+	vmalloc_validate();
+	pgtable_validate(init_pgd);
+}
+
+TEST_SOFT(each_area_is_listed_by_its_kind)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *a = vmalloc(1), *b = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	unsigned int nr[3] = {0};
+
+	vmalloc_for_each_info(count_kind, nr);
+	CHECK_EQ(nr[0], 1);
+	CHECK_EQ(nr[1], 1);
+	CHECK_EQ(nr[2], 0);
+	vfree(a);
+	vunmap(b);
+	__free_page(page);
+}
+#endif

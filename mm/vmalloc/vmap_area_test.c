@@ -224,3 +224,33 @@ TEST(processors_share_the_range)
 	CHECK_EQ(nr_failed, 0);
 	vmap_area_validate();
 }
+
+TEST(no_area_is_larger_than_the_largest_gap)
+{
+	CHECK(!vmap_area_alloc(VMALLOC_END - VMALLOC_START, PAGE_SIZE, VMAP_MAP,
+			       NULL));
+	vmap_area_validate();
+}
+
+/* Somebody purges at this moment: the others do not wait for it. */
+TEST_SOFT(freeing_does_not_wait_for_another_purge)
+{
+	vm_unmap_aliases();
+	mutex_lock(&vmap_state.purge_mutex);
+	for (int i = 0; i < LAZY_MAX_AREAS + 3; i++)
+		release(area(1, PAGE_SIZE));
+	CHECK_EQ(vmap_state.nr_lazy, LAZY_MAX_AREAS + 3);
+	mutex_unlock(&vmap_state.purge_mutex);
+	release(area(1, PAGE_SIZE));
+	CHECK_EQ(vmap_state.nr_lazy, 0);
+	vmap_area_validate();
+}
+
+/* Few, but large: the addresses would run out before the areas do. */
+TEST_SOFT(a_few_large_lazy_areas_are_purged_too)
+{
+	vm_unmap_aliases();
+	release(area(LAZY_MAX_BYTES >> PAGE_SHIFT, PAGE_SIZE));
+	CHECK_EQ(vmap_state.nr_lazy, 0);
+	vmap_area_validate();
+}
