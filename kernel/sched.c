@@ -478,6 +478,7 @@ void schedule(void)
 	struct rq *rq;
 	u64 now;
 
+	might_sleep();
 	flags = local_irq_save();
 	rq = this_rq();
 	prev = rq->curr;

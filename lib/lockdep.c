@@ -11,6 +11,7 @@
  *    L1  rank above all held; equal needs spin_lock_nested()
  *    L2  a lock that is held is not taken again
  *    L3  only the holder releases
+ *    L4  who holds a spinlock does not sleep, nor calls what might
  *    A lock of rank NONE is only checked for L2 and L3; a trylock cannot wait
  *    and is not checked for L1.
  * 3. Interrupts may come between any two lines here.  They push above nr and
@@ -110,6 +111,14 @@ bool lockdep_held(const spinlock_t *lock)
 		if (h->lock[i] == lock)
 			return true;
 	return READ_ONCE(lockdep_off);
+}
+
+void might_sleep(void)
+{
+	const struct held *h = this_held();
+
+	if (unlikely(h->nr) && !READ_ONCE(lockdep_off))
+		breach("L4 (might sleep)", NULL, h->lock[h->nr - 1]);
 }
 
 void lockdep_check(bool held, const char *name)

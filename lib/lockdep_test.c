@@ -114,6 +114,14 @@ static void not_held(void *arg)
 	spin_unlock(arg);
 }
 
+static void sleeps_with_a_spinlock(void *arg)
+{
+	(void)arg;
+	might_sleep();
+	spin_lock(&outer);
+	might_sleep();
+}
+
 static void must_be_held(void *arg)
 {
 	(void)arg;
@@ -141,7 +149,8 @@ TEST_SOFT(lockdep_stops_each_breach)
 	check_breach(taken_twice, &inner, "lock order L2 (taken twice)");
 	check_breach(taken_twice, &unranked, "lock order L2 (taken twice)");
 	check_breach(not_held, &outer, "lock order L3 (released, not held)");
-	CHECK_EQ(test_expect_end(), 5);
+	check_breach(sleeps_with_a_spinlock, NULL, "lock order L4 (might sleep)");
+	CHECK_EQ(test_expect_end(), 6);
 	check_breach(must_be_held, NULL, "BUG: lock &outer must be held here");
 }
 #endif

@@ -25,6 +25,7 @@
 
 #include <quire/port.h>
 #include <quire/printk.h>
+#include <quire/spinlock.h>
 
 #include <arch.h>
 
@@ -67,6 +68,7 @@ bool down_read_trylock(struct rw_semaphore *sem)
 
 void down_read(struct rw_semaphore *sem)
 {
+	might_sleep();
 	arch_sched_point();
 	while (unlikely(!down_read_trylock(sem))) {
 		u32 v = READ_ONCE(sem->count);
@@ -99,6 +101,7 @@ bool down_write_trylock(struct rw_semaphore *sem)
 
 void down_write(struct rw_semaphore *sem)
 {
+	might_sleep();
 	arch_sched_point();
 	while (unlikely(!down_write_trylock(sem))) {
 		u32 v = READ_ONCE(sem->count);
@@ -154,6 +157,7 @@ bool mutex_trylock(struct mutex *m)
 
 void mutex_lock(struct mutex *m)
 {
+	might_sleep();
 	arch_sched_point();
 	if (likely(mutex_trylock(m)))
 		return;

@@ -7,8 +7,10 @@
  * checks this.  Same-rank nesting needs spin_lock_nested() and a rule of its
  * own, stated where it is done.
  *
- * Sleeping locks come before all spinlocks: mmap_lock, then inode and file
- * locks, then the rest.
+ * Sleeping locks come before all spinlocks: rename and mount mutexes, an
+ * inode's i_lock, file positions, pipes and terminals, then mmap_lock, because
+ * copies to and from programs fault under the former.  With CONFIG_DEBUG_LOCKS
+ * whatever may sleep asks might_sleep(), which allows no spinlock.
  */
 #ifndef QUIRE_LOCKORDER_H
 #define QUIRE_LOCKORDER_H

@@ -34,6 +34,8 @@ void lockdep_release(spinlock_t *lock);
 bool lockdep_held(const spinlock_t *lock);
 #define lockdep_assert_held(l)	lockdep_check(lockdep_held(l), #l)
 void lockdep_check(bool held, const char *name);
+/* What follows may sleep, if not each time: no spinlock may be held. */
+void might_sleep(void);
 #else
 #define SPINLOCK_INIT(rank_)	{ 0 }
 static inline void lockdep_acquire(spinlock_t *lock, bool nested, bool trylock)
@@ -47,6 +49,9 @@ static inline void lockdep_release(spinlock_t *lock)
 	(void)lock;
 }
 #define lockdep_assert_held(l)	((void)(l))
+static inline void might_sleep(void)
+{
+}
 #endif
 
 static inline void spin_lock_init(spinlock_t *lock, enum lock_rank rank)

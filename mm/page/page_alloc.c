@@ -277,6 +277,8 @@ static __always_inline struct page *alloc_hot(gfp_t gfp)
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
+	if (CONFIG_DEBUG_LOCKS && gfpflags_allow_blocking(gfp))
+		might_sleep();
 	if (unlikely(should_fail()) && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (likely(!order && !(gfp & __GFP_THISNODE))) {

@@ -227,6 +227,8 @@ void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 	unsigned long last;
 	void *obj;
 
+	if (CONFIG_DEBUG_LOCKS && gfpflags_allow_blocking(gfp))
+		might_sleep();
 	if (should_fail() && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last)))
