@@ -258,8 +258,12 @@ void signal_wake_up(struct task_struct *t, bool fatal)
 	if (fatal)
 		mask |= TASK_WAKEKILL | TASK_STOPPED;
 	__atomic_store_n(&t->sigpending_hint, true, __ATOMIC_SEQ_CST);
-	if (!try_to_wake_up(t, mask))
-		kick_task(t);
+	/*
+	 * Woken or not: one that was about to sleep, and now goes on, is on
+	 * its processor all the time and passes no switch that would look.
+	 */
+	try_to_wake_up(t, mask);
+	kick_task(t);
 }
 
 void set_current_blocked(u64 mask)
@@ -336,8 +340,8 @@ static bool continue_process(struct task_struct *t)
 	sig->nr_to_stop = 0;
 	sig->stopped_pending = false;
 	list_for_each_entry(p, &sig->threads, thread_node) {
-		if (!try_to_wake_up(p, TASK_STOPPED))
-			kick_task(p);
+		try_to_wake_up(p, TASK_STOPPED);
+		kick_task(p);
 	}
 	if (was_stopped)
 		sig->continued_pending = true;

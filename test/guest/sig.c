@@ -307,6 +307,20 @@ TEST(a_dying_child_signals_its_parent)
 	CHECK_EQ(WEXITSTATUS(wait_for(pid)), 9);
 }
 
+TEST(the_signal_of_a_child_is_there_when_wait_returns)
+{
+	/* Now and then wait looks just while the child ends. */
+	handle(SIGCHLD, SA_RESTART);
+	for (int i = 0; i < 3000; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		CHECK_EQ(wait_for(pid), 0);
+		CHECK_EQ(count, i + 1);
+	}
+}
+
 TEST(writing_to_a_pipe_nobody_reads_is_sigpipe)
 {
 	int fds[2];
