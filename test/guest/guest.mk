@@ -30,7 +30,7 @@ $(G)/fake_qemu $(G)/pty: $(G)/%: test/guest/%.c include/quire/run_proto.h | need
 GUEST_DEPS := $(GUEST_BIN) $(G)/fake_qemu $(G)/pty $(B)/quire
 # T= runs only the programs of these names; HOST=1 stops before the machine.
 .PHONY: check-guest check-guest-host check-cli check-boot
-check-guest: need $(GUEST_DEPS) $(B)/quire.elf
+check-guest: need $(GUEST_DEPS) $(B)/quire.elf $(B)/quire-selftest.elf
 	@sh test/guest/run.sh $(B) $(T)
 check-guest-host: need $(GUEST_DEPS)
 	@HOST=1 sh test/guest/run.sh $(B) $(T)
@@ -39,6 +39,6 @@ check-cli: need $(GUEST_DEPS) $(B)/quire.elf
 check-boot: need $(B)/quire.elf
 	@sh test/guest/boot.sh $(B)
 
-CHECK_DEPS += $(GUEST_DEPS) $(B)/quire.elf
+CHECK_DEPS += $(GUEST_DEPS) $(B)/quire.elf $(B)/quire-selftest.elf
 MORE_SUITES += 'guest=sh test/guest/run.sh $(B)' \
 	'cli=sh test/guest/cli.sh $(B)' 'boot=sh test/guest/boot.sh $(B)'

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 #
 # run.sh BUILD [NAME]... - the guest tests: every program on the host's Linux,
-# then in the machine with one and with two processors.  Prints what failed
-# and "N passed, N failed"; the full output is in BUILD/guest/logs.  With
-# HOST=1 only the host's half runs.
+# then in the machine with one and with two processors, and once in the kernel
+# with all checks (lock order, sleeping under spinlocks, invariants).  Prints
+# what failed and "N passed, N failed"; the full output is in BUILD/guest/logs.
+# With HOST=1 only the host's half runs.
 
 B=$1
 shift
@@ -49,11 +50,12 @@ on_host() {
 }
 
 # in_machine NAME QUIRE-RUN-ARGUMENTS...
+quire=$B/quire
 in_machine() {
 	name=$1
 	shift
 	begin=$(date +%s)
-	"$B/quire" run --timeout 150 --log "$logs/$name.log" "$@" \
+	"$quire" run --timeout 150 --log "$logs/$name.log" "$@" \
 		>"$logs/$name" 2>&1 </dev/null
 	status=$?
 	tally "$name" $status
@@ -62,7 +64,7 @@ in_machine() {
 		failed=$((failed + 1))
 		echo "$name: no leak check passed at the machine's end"
 	fi
-	if grep -E 'leak check: |leaked|BUG|WARNING' "$logs/$name.log" |
+	if grep -E 'leak check: |leaked|BUG|WARNING|anic' "$logs/$name.log" |
 		grep -v 'leak check: ok' \
 			>"$logs/$name.reports"; then
 		failed=$((failed + 1))
@@ -78,6 +80,14 @@ memory_for() {
 	*) echo 256M ;;
 	esac
 }
+
+# The checked kernel takes the ordinary one's place beside a copy of the
+# command.
+if [ -z "$HOST" ]; then
+	mkdir -p "$G/checked"
+	cp "$B/quire" "$G/checked/quire"
+	cp "$B/quire-selftest.elf" "$G/checked/quire.elf"
+fi
 
 for test in $names; do
 	if [ "$test" = busybox ]; then
@@ -100,6 +110,15 @@ for test in $names; do
 				-m "$(memory_for "$test")" -- "$program"
 		done
 	done
+	program=$G/musl/$test
+	[ -z "$HOST" ] && [ -x "$program" ] || continue
+	case $test in
+	leak | limits) continue ;; # long enough without the checks
+	esac
+	quire=$G/checked/quire
+	in_machine "checked-$test" --cpus 2 -m "$(memory_for "$test")" \
+		--append noselftest -- "$program"
+	quire=$B/quire
 done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
