@@ -69,7 +69,7 @@ static struct futex_bucket buckets[NR_FUTEX_BUCKETS];
 void futex_init(void)
 {
 	for (int i = 0; i < NR_FUTEX_BUCKETS; i++) {
-		spin_lock_init(&buckets[i].lock, LOCK_RANK_WAITQ);
+		spin_lock_init(&buckets[i].lock, LOCK_RANK_FUTEX);
 		INIT_LIST_HEAD(&buckets[i].waiters);
 	}
 }

@@ -23,7 +23,7 @@ enum lock_rank {
 	LOCK_RANK_FILES,	/* descriptor table */
 	LOCK_RANK_FS,		/* dentries, inodes, mounts */
 	LOCK_RANK_PIPE,		/* one pipe, tty or stream */
-	LOCK_RANK_TIMER,
+	LOCK_RANK_FUTEX,	/* a bucket of waiters; never from interrupts */
 	/* mm/ */
 	LOCK_RANK_I_MMAP,	/* file rmap: mappings of one file */
 	LOCK_RANK_ANON_VMA,	/* anonymous rmap */
