@@ -67,6 +67,7 @@ static inline size_t buffer_size(const struct buffer *b)
 struct program {
 	char *path; /* absolute, as the user named it */
 	char *interpreter; /* of a #! script, else NULL */
+	char *loader; /* what a dynamic program wants, else NULL */
 };
 /* Find name as a shell would and make sure it can run, or die(). */
 void program_find(const char *name, struct program *p);

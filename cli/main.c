@@ -28,16 +28,17 @@ static int cmd_help(int argc, char **argv);
 	"  --icount          count instructions: the same run every time\n"  \
 	"  --append ARGS     more kernel arguments\n"                        \
 	"  --timeout SECONDS end the machine after that, with status 124\n"  \
-	"  -v, --verbose     say on stderr which accelerator was chosen\n"    \
+	"  -v, --verbose     say on stderr which accelerator was chosen\n"   \
 	"  -h, --help        say this\n"
 
 static const struct verb verbs[] = {
 	{"run", "run a Linux program on Quire's memory manager",
 	 "usage: quire run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
 	 "\n"
-	 "Boots a machine of its own for PROGRAM, an unmodified static x86-64\n"
-	 "Linux program, and passes on stdin, stdout, stderr, signals, the\n"
-	 "working directory's name and the exit status.\n"
+	 "Boots a machine of its own for PROGRAM, an unmodified x86-64 Linux\n"
+	 "program (static; or with its libraries given by --file), and passes\n"
+	 "on stdin, stdout, stderr, signals, the working directory's name and\n"
+	 "the exit status.\n"
 	 "\n" MACHINE_HELP
 	 "  --file HOST[:GUEST]  give the guest a file or a directory tree\n"
 	 "  --env NAME=VALUE  set in the program's environment; NAME alone\n"

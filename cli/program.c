@@ -74,25 +74,23 @@ static const char *wrong_segments(const struct elf64_phdr *ph, unsigned int nr,
 		     : "malformed ELF file: nothing to load";
 }
 
-static void check_interpreter(const char *path, int fd,
-			      const struct elf_image *img)
+/* The interpreter that a dynamic program names, to be freed; else NULL. */
+static char *elf_interpreter(const char *path, int fd,
+			     const struct elf_image *img)
 {
 	char interp[ELF_INTERP_MAX];
 
 	if (!img->interp_size)
-		return;
+		return NULL;
 	if (img->interp_size > sizeof(interp) ||
 	    !read_at(fd, interp, img->interp_size, img->interp_offset) ||
 	    !elf_interp_valid(interp, img->interp_size))
 		die(STATUS_CANNOT_RUN,
 		    "%s: malformed ELF file: its interpreter's name", path);
-	die(STATUS_CANNOT_RUN,
-	    "%s: a dynamic program, which wants %s; only static ones run "
-	    "(link it with -static)",
-	    path, interp);
+	return xstrdup(interp);
 }
 
-static void check_elf(const char *path, int fd, uint64_t file_size)
+static char *check_elf(const char *path, int fd, uint64_t file_size)
 {
 	struct elf64_ehdr eh = {0};
 	struct elf_image img;
@@ -113,7 +111,7 @@ static void check_elf(const char *path, int fd, uint64_t file_size)
 		die(STATUS_CANNOT_RUN, "%s: %s", path,
 		    wrong_segments(phdrs, phnum, file_size));
 	free(phdrs);
-	check_interpreter(path, fd, &img);
+	return elf_interpreter(path, fd, &img);
 }
 
 /* The interpreter that the first line of a script names; to be freed. */
@@ -127,8 +125,11 @@ static char *script_interpreter(const char *path, char *head, size_t len)
 	return xstrdup(interp);
 }
 
-/* Check the file; the interpreter if it is a script, else NULL. */
-static char *check_file(const char *path)
+/*
+ * Check the file; the interpreter if it is a script, else NULL.  *loader is
+ * the interpreter that it wants if it is a dynamic program.
+ */
+static char *check_file(const char *path, char **loader)
 {
 	struct stat st;
 	char head[256 + 1] = ""; /* as much as Linux looks at, and a NUL */
@@ -151,7 +152,7 @@ static char *check_file(const char *path)
 	if (pread(fd, head, sizeof(head) - 1, 0) < 0)
 		die(STATUS_CANNOT_RUN, "%s: %s", path, strerror(errno));
 	if (!memcmp(head, "\177ELF", 4))
-		check_elf(path, fd, (uint64_t)st.st_size);
+		*loader = check_elf(path, fd, (uint64_t)st.st_size);
 	else if (head[0] == '#' && head[1] == '!')
 		interpreter = script_interpreter(path, head, sizeof(head) - 1);
 	else
@@ -197,11 +198,11 @@ void program_find(const char *name, struct program *p)
 	if (!*name)
 		die(STATUS_NOT_FOUND, "the program's name is empty");
 	found = strchr(name, '/') ? xstrdup(name) : search_path(name);
-	p->interpreter = check_file(found);
+	p->interpreter = check_file(found, &p->loader);
 	p->path = absolute_path(found);
 	free(found);
 	if (p->interpreter) {
-		char *deeper = check_file(p->interpreter);
+		char *deeper = check_file(p->interpreter, &p->loader);
 
 		if (deeper)
 			die(STATUS_CANNOT_RUN,

@@ -213,6 +213,11 @@ static void make_initramfs(struct run *r)
 		archive_host(a, r->program.interpreter);
 	for (i = 0; i < r->nr_files; i++)
 		pack_file(a, r->files[i]);
+	if (r->program.loader && !archive_has(a, r->program.loader))
+		die(STATUS_CANNOT_RUN,
+		    "%s: a dynamic program, which wants %s: give it that and "
+		    "its libraries with --file, or link it with -static",
+		    r->program.path, r->program.loader);
 	/* What the user did not name: the first to come stays (A2). */
 	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		archive_dir(a, dirs[i], 0755);

@@ -221,6 +221,12 @@ really() {
 			read x; echo GOT $x; while :; do sleep 0.1; done' >t
 		s=$?
 		if [ $s = 6 ] && grep -q 'READY 33 99' t; then echo ok; else echo $s; cat t; fi)"
+	if ldd=$(ldd /usr/bin/env 2>/dev/null); then
+		files=$(echo "$ldd" | grep -o '/[^ ]*' | sed 's/^/--file /')
+		# shellcheck disable=SC2086 # words
+		is 'a dynamic program with its libraries' X=1 \
+			"$(run --env X=1 $files -- /usr/bin/env | grep X=)"
+	fi
 	run --log log -- "$busybox" true
 	is 'the log names the accelerator' 1 "$(grep -c '^quire: accelerator' log)"
 	is 'stderr is the programs alone' '' "$(run -- "$busybox" true 2>&1)"
