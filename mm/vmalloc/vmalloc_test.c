@@ -246,16 +246,6 @@ TEST(processors_vmalloc_at_once)
 
 /* ---- the rest of the family, and each way to fail ---- */
 
-static void count_kind(const struct vmalloc_info *info, void *arg)
-{
-	static const char *const kinds[] = {"vmalloc", "vmap", "ioremap"};
-	unsigned int *nr = arg;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(info->kind, kinds[i]) == 0)
-			nr[i]++;
-}
-
 TEST(an_address_outside_of_the_range_is_no_vmalloc_memory)
 {
 	void *p = kmalloc(100, GFP_KERNEL);
@@ -325,6 +315,16 @@ static const struct soft_layout device = {
 	.nr_cpus = 1,
 	.nr_nodes = 1,
 };
+
+static void count_kind(const struct vmalloc_info *info, void *arg)
+{
+	static const char *const kinds[] = {"vmalloc", "vmap", "ioremap"};
+	unsigned int *nr = arg;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(info->kind, kinds[i]) == 0)
+			nr[i]++;
+}
 
 TEST_MACHINE(ioremap_shows_the_device_at_its_offset, &device)
 {
