@@ -203,5 +203,5 @@ void free_pages_bulk(struct page **pages, unsigned long nr)
 	unsigned long i;
 
 	for (i = 0; i < nr; i++)
-		__free_pages(pages[i], 0);
+		drop_page(pages[i], 0);
 }
