@@ -266,17 +266,24 @@ static inline enum rss_counter mm_counter(const struct page *page)
 
 /* ---- walk.c: user page tables ---- */
 
-/* The common depth, without a loop; NULL where a table is missing. */
-static inline pte_t *pte_walk4(const struct mm_struct *mm, unsigned long addr)
+/*
+ * The common depth, without a loop.  NULL where a table is missing: the entry
+ * of *level is empty.
+ */
+static inline pte_t *pte_walk4(const struct mm_struct *mm, unsigned long addr,
+			       unsigned int *level)
 {
 	pte_t pte = ptep_get(&mm->pgd[pgtable_slot(addr, 3)]);
 
+	*level = 3;
 	if (unlikely(pte_none(pte)))
 		return NULL;
 	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 2)]);
+	*level = 2;
 	if (unlikely(pte_none(pte)))
 		return NULL;
 	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 1)]);
+	*level = 1;
 	if (unlikely(pte_none(pte)))
 		return NULL;
 	return &pte_table(pte)[pgtable_slot(addr, 0)];
@@ -300,7 +307,8 @@ pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
 
 static inline pte_t *pte_alloc(struct mm_struct *mm, unsigned long addr)
 {
-	pte_t *ptep = PGTABLE_LEVELS == 4 ? pte_walk4(mm, addr) : NULL;
+	unsigned int level;
+	pte_t *ptep = PGTABLE_LEVELS == 4 ? pte_walk4(mm, addr, &level) : NULL;
 
 	return likely(ptep) ? ptep : pgentry_alloc(mm, addr, 0);
 }
@@ -313,10 +321,18 @@ pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
 static inline pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
 				    unsigned long end)
 {
-	pte_t *ptep = PGTABLE_LEVELS == 4 && *addr < end ? pte_walk4(mm, *addr)
-							 : NULL;
+	if (PGTABLE_LEVELS == 4 && *addr < end) {
+		unsigned int level;
+		pte_t *ptep = pte_walk4(mm, *addr, &level);
 
-	return likely(ptep) ? ptep : pte_search_table(mm, addr, end);
+		if (likely(ptep))
+			return ptep;
+		/* Nothing as far as the empty entry reaches. */
+		if (*addr >> pgtable_shift(level) ==
+		    (end - 1) >> pgtable_shift(level))
+			return NULL;
+	}
+	return pte_search_table(mm, addr, end);
 }
 /*
  * A leaf table has n more entries in use; its ptl is held.  Others may look

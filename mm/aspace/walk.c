@@ -113,13 +113,28 @@ void tlb_free_tables(struct mmu_gather *tlb, unsigned long start,
 	unsigned long size = pgtable_size(1);
 	unsigned long first = ALIGN_DOWN(start, size);
 	unsigned long last = ALIGN(end, size);
+	unsigned int level = PGTABLE_LEVELS - 1;
+	pte_t *table = tlb->mm->pgd;
 
 	/* Quick: no leaf table lies wholly in the free range. */
 	if (first < floor)
 		first += size;
 	if (last > ceiling)
 		last -= size;
-	if (first < last)
-		free_below(tlb, tlb->mm->pgd, PGTABLE_LEVELS - 1, start, end,
-			   floor, ceiling);
+	if (first >= last)
+		return;
+	/* Down to where the range has several entries, or its one can go. */
+	for (;; level--) {
+		pte_t pte = ptep_get(&table[pgtable_slot(start, level)]);
+
+		size = pgtable_size(level);
+		first = ALIGN_DOWN(start, size);
+		if (end - first > size ||
+		    (first >= floor && first + size <= ceiling))
+			break;
+		if (pte_none(pte))
+			return;
+		table = pte_table(pte);
+	}
+	free_below(tlb, table, level, start, end, floor, ceiling);
 }
