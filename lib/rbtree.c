@@ -99,12 +99,24 @@ static void rotate_up(struct rb_node *x, struct rb_root *root,
 	}
 }
 
-void rb_propagate(struct rb_node *node, rb_update_fn update)
+/*
+ * Update node and what is above it, without a look at whether it changes as
+ * far as last, which is node or above it.  These may be new in their places:
+ * their parents have never seen them.
+ */
+static void propagate(struct rb_node *node, struct rb_node *last,
+		      rb_update_fn update)
 {
-	/* The first may be new in its place: its parent has never seen it. */
+	for (; node != last; node = rb_parent(node))
+		update(node);
 	update(node);
 	for (node = rb_parent(node); node && update(node);)
 		node = rb_parent(node);
+}
+
+void rb_propagate(struct rb_node *node, rb_update_fn update)
+{
+	propagate(node, node, update);
 }
 
 /* x, of the same rank as its parent p, has a 2-child for sibling. */
@@ -125,13 +137,12 @@ static void insert_rotate(struct rb_node *x, struct rb_node *p,
 	flip(p);
 }
 
-void rb_insert_augmented(struct rb_node *node, struct rb_root *root,
-			 rb_update_fn update)
+/* Values are right. */
+static void insert_repair(struct rb_node *x, struct rb_root *root,
+			  rb_update_fn update)
 {
-	struct rb_node *x = node, *p = rb_parent(x);
+	struct rb_node *p = rb_parent(x);
 
-	if (update)
-		rb_propagate(node, update);
 	while (p && parity(x) == parity(p)) {
 		if (parity(sibling(x, p)) == parity(p)) {
 			insert_rotate(x, p, root, update);
@@ -141,6 +152,22 @@ void rb_insert_augmented(struct rb_node *node, struct rb_root *root,
 		x = p;
 		p = rb_parent(x);
 	}
+}
+
+void rb_insert_augmented(struct rb_node *node, struct rb_root *root,
+			 rb_update_fn update)
+{
+	if (update)
+		propagate(node, node, update);
+	insert_repair(node, root, update);
+}
+
+void rb_insert_before(struct rb_node *node, struct rb_node *next,
+		      struct rb_root *root, rb_update_fn update)
+{
+	/* A leaf: what comes next is above it. */
+	propagate(node, next ? next : node, update);
+	insert_repair(node, root, update);
 }
 
 /*
@@ -204,10 +231,10 @@ void rb_replace_node(struct rb_node *victim, struct rb_node *node,
 		set_parent(node->rb_right, node);
 }
 
-void rb_erase_augmented(struct rb_node *node, struct rb_root *root,
-			rb_update_fn update)
+void rb_erase_before(struct rb_node *node, struct rb_node *next,
+		     struct rb_root *root, rb_update_fn update)
 {
-	struct rb_node *child, *parent, *heir = NULL;
+	struct rb_node *child, *parent, *first, *heir = NULL;
 
 	if (node->rb_left && node->rb_right) {
 		/* The next in order, which has no left child, takes over. */
@@ -229,13 +256,17 @@ void rb_erase_augmented(struct rb_node *node, struct rb_root *root,
 		if (child)
 			set_parent(child, parent);
 	}
-	if (update && parent) {
-		rb_propagate(parent, update);
-		/* The way up may have ended below the heir. */
-		if (heir && heir != parent)
-			rb_propagate(heir, update);
-	}
+	/* The next is the heir, or what took node's place, or above it. */
+	first = child && child == next ? child : parent;
+	if (update && first)
+		propagate(first, heir ? heir : next ? next : first, update);
 	erase_repair(child, parent, root, update);
+}
+
+void rb_erase_augmented(struct rb_node *node, struct rb_root *root,
+			rb_update_fn update)
+{
+	rb_erase_before(node, NULL, root, update);
 }
 
 struct rb_node *rb_first(const struct rb_root *root)

@@ -233,6 +233,61 @@ TEST(rbtree_propagates_a_change_of_one_object)
 	}
 }
 
+/* What an object weighs is its distance from the one before it. */
+static void weigh(struct rb_node *node)
+{
+	struct rb_node *prev = node ? rb_prev(node) : NULL;
+
+	if (node)
+		item_of(node)->weight =
+			item_of(node)->key - (prev ? item_of(prev)->key : 0);
+}
+
+static struct rb_node *next_in(unsigned int i)
+{
+	while (++i < NR)
+		if (items[i].in)
+			return &items[i].rb;
+	return NULL;
+}
+
+TEST(rbtree_changes_the_next_object_on_the_same_way_up)
+{
+	struct rb_root root = RB_ROOT;
+
+	reset();
+	for (unsigned int step = 0; step < 3000; step++) {
+		unsigned int i = (unsigned int)test_random_below(NR);
+		struct rb_node **link = &root.rb_node, *parent = NULL;
+		struct rb_node *node = &items[i].rb, *next = next_in(i);
+		struct rb_node *prev;
+
+		if (items[i].in) {
+			prev = rb_prev(node);
+			items[i].in = false;
+			if (next)
+				item_of(next)->weight =
+					item_of(next)->key -
+					(prev ? item_of(prev)->key : 0);
+			rb_erase_before(node, next, &root, update_max);
+			items[i].subtree_max = 0xdead;
+		} else {
+			while (*link) {
+				parent = *link;
+				link = items[i].key < item_of(parent)->key
+					       ? &parent->rb_left
+					       : &parent->rb_right;
+			}
+			rb_link_node(node, parent, link);
+			items[i].in = true;
+			weigh(node);
+			weigh(next);
+			rb_insert_before(node, next, &root, update_max);
+		}
+		rb_validate(&root, update_max);
+	}
+}
+
 TEST(rbtree_finds_adds_and_replaces)
 {
 	struct item other = {.key = 5, .in = true};

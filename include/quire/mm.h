@@ -141,7 +141,8 @@ struct vm_area_struct {
 	pgoff_t vm_pgoff;		/* vm_start's offset, in pages */
 	struct mm_struct *vm_mm;
 	struct rb_node vm_rb;		/* mm->mm_rb, by address */
-	unsigned long rb_subtree_gap;	/* largest gap before, in subtree */
+	unsigned long gap;		/* free bytes in front */
+	unsigned long rb_subtree_gap;	/* the largest gap in the subtree */
 	struct list_head vm_list;	/* mm->mmap, by address */
 	struct vm_file *vm_file;	/* referenced, or NULL */
 	const struct vm_operations_struct *vm_ops;

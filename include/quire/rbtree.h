@@ -81,6 +81,14 @@ void rb_insert_augmented(struct rb_node *node, struct rb_root *root,
 			 rb_update_fn update);
 void rb_erase_augmented(struct rb_node *node, struct rb_root *root,
 			rb_update_fn update);
+/*
+ * The same where the own part of the next object in order (NULL: none) changes
+ * with it, such as a gap in front of it: one way up serves both.
+ */
+void rb_insert_before(struct rb_node *node, struct rb_node *next,
+		      struct rb_root *root, rb_update_fn update);
+void rb_erase_before(struct rb_node *node, struct rb_node *next,
+		     struct rb_root *root, rb_update_fn update);
 
 static inline void rb_insert_color(struct rb_node *node, struct rb_root *root)
 {

@@ -2,10 +2,10 @@
 /*
  * gap.c - finds free address ranges.
  *
- * 1. Idea.  vma.c keeps in each tree node the largest gap in front of any
- *    area of its subtree.  A search for len bytes in [low, high) goes to the
- *    wanted end of the order and leaves out every subtree whose largest gap
- *    is too small and every one that lies outside the limits.
+ * 1. Idea.  vma.c keeps in each tree node the gap in front of its area and
+ *    the largest of its subtree.  A search for len bytes in [low, high) goes
+ *    once down to the limit at the wanted end, noting the last place beside
+ *    the way that has room, and from there down to the room.
  *
  *        low                                             high
  *         |   [##]     [####]  [#]            [##]         |
@@ -33,64 +33,108 @@ struct gap_search {
 #define vma_of(node) rb_entry((node), struct vm_area_struct, vm_rb)
 
 /* The part of the gap in front of vma that lies within the limits. */
-static bool gap_fits(const struct vm_area_struct *vma,
+static inline bool gap_fits(const struct vm_area_struct *vma,
 		     const struct gap_search *s, unsigned long *start,
 		     unsigned long *end)
 {
-	const struct vm_area_struct *prev = vma_prev(vma);
-
-	*start = max(prev ? prev->vm_end : 0, s->low);
-	*end = min(vm_start_gap(vma), s->high);
+	if (vma->gap < s->len)
+		return false;
+	*end = vm_start_gap(vma);
+	*start = max(*end - vma->gap, s->low);
+	*end = min(*end, s->high);
 	return *end > *start && *end - *start >= s->len;
 }
 
-/* Recursion only to the right: at most the height of the tree. */
-static unsigned long highest(const struct rb_node *node, struct gap_search *s)
+static bool subtree_has_gap(const struct rb_node *node,
+			    const struct gap_search *s)
 {
-	while (node) {
-		struct vm_area_struct *vma = vma_of(node);
-		unsigned long start, end, found;
-
-		if (vma->rb_subtree_gap < s->len)
-			return NO_GAP;
-		if (node->rb_right && vma->vm_end < s->high) {
-			found = highest(node->rb_right, s);
-			if (found != NO_GAP)
-				return found;
-		}
-		if (gap_fits(vma, s, &start, &end)) {
-			s->next = vma;
-			return end - s->len;
-		}
-		if (vma->vm_start <= s->low)
-			return NO_GAP;
-		node = node->rb_left;
-	}
-	return NO_GAP;
+	return node && vma_of(node)->rb_subtree_gap >= s->len;
 }
 
-static unsigned long lowest(const struct rb_node *node, struct gap_search *s)
+/* The area of node has a gap in front, or one of the subtree below it. */
+static bool worth_a_look(const struct vm_area_struct *vma,
+			 const struct rb_node *below,
+			 const struct gap_search *s)
 {
-	while (node) {
-		struct vm_area_struct *vma = vma_of(node);
-		unsigned long start, end, found;
+	unsigned long start, end;
 
+	return subtree_has_gap(below, s) || gap_fits(vma, s, &start, &end);
+}
+
+/*
+ * Limits matter only on the way that leads to them: what hangs off it lies on
+ * one side of the limit as a whole, so that the gap noted there is exact.  Of
+ * the places where the way went right, the deepest has the highest gaps.
+ */
+static unsigned long highest(const struct rb_node *node, struct gap_search *s)
+{
+	struct vm_area_struct *vma, *edge = NULL, *best = NULL;
+	unsigned long start, end;
+
+	while (node) {
+		vma = vma_of(node);
 		if (vma->rb_subtree_gap < s->len)
-			return NO_GAP;
-		if (node->rb_left && vma->vm_start > s->low) {
-			found = lowest(node->rb_left, s);
-			if (found != NO_GAP)
-				return found;
+			break;
+		if (vma->vm_end >= s->high) {
+			edge = vma;
+			node = node->rb_left;
+		} else {
+			if (worth_a_look(vma, node->rb_left, s))
+				best = vma;
+			node = node->rb_right;
 		}
-		if (gap_fits(vma, s, &start, &end)) {
-			s->next = vma;
-			return start;
-		}
-		if (vma->vm_end >= s->high)
-			return NO_GAP;
-		node = node->rb_right;
+	}
+	vma = edge;
+	if (vma && gap_fits(vma, s, &start, &end))
+		goto found;
+	vma = best;
+	while (vma) {
+		if (gap_fits(vma, s, &start, &end))
+			goto found;
+		node = vma->vm_rb.rb_left;
+		while (subtree_has_gap(node, s) &&
+		       subtree_has_gap(node->rb_right, s))
+			node = node->rb_right;
+		vma = subtree_has_gap(node, s) ? vma_of(node) : NULL;
 	}
 	return NO_GAP;
+found:
+	s->next = vma;
+	return end - s->len;
+}
+
+/* The mirror image. */
+static unsigned long lowest(const struct rb_node *node, struct gap_search *s)
+{
+	struct vm_area_struct *vma, *best = NULL;
+	unsigned long start, end;
+
+	while (node) {
+		vma = vma_of(node);
+		if (vma->rb_subtree_gap < s->len)
+			break;
+		if (vma->vm_start <= s->low) {
+			node = node->rb_right;
+		} else {
+			if (worth_a_look(vma, node->rb_right, s))
+				best = vma;
+			node = node->rb_left;
+		}
+	}
+	vma = best;
+	while (vma) {
+		if (gap_fits(vma, s, &start, &end))
+			goto found;
+		node = vma->vm_rb.rb_right;
+		while (subtree_has_gap(node, s) &&
+		       subtree_has_gap(node->rb_left, s))
+			node = node->rb_left;
+		vma = subtree_has_gap(node, s) ? vma_of(node) : NULL;
+	}
+	return NO_GAP;
+found:
+	s->next = vma;
+	return start;
 }
 
 /* Where the free range above all areas starts, within the limits. */

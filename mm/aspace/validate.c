@@ -57,6 +57,8 @@ static bool gap_is_wrong(struct rb_node *node)
 	unsigned long gap =
 		vm_start_gap(vma) > from ? vm_start_gap(vma) - from : 0;
 
+	if (gap != vma->gap)
+		return true;
 	if (node->rb_left)
 		gap = max(gap,
 			  rb_entry(node->rb_left, struct vm_area_struct, vm_rb)

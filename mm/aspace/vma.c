@@ -6,8 +6,8 @@
  *    them by address, mm->mm_rb is a balanced tree over the same order.  A
  *    neighbour is one link away; since it also tells where in the tree an
  *    area belongs (right below prev or left below next), linking searches
- *    nothing.  Each node keeps the largest free gap in front of any area of
- *    its subtree, from which gap.c finds room in O(log n).
+ *    nothing.  Each node keeps the free gap in front of its area and the
+ *    largest of its subtree, from which gap.c finds room in O(log n).
  *
  *            prev          vma
  *        ...[####]........[######]...      gap of vma: vm_start_gap - prev
@@ -16,7 +16,7 @@
  * 2. Invariants, checked by mm_validate() (validate.c).
  *    V1  vm_start < vm_end, both page-aligned, below TASK_SIZE
  *    V2  list and tree hold the same areas in the same order; none overlap
- *    V3  rb_subtree_gap is right in every node
+ *    V3  gap and rb_subtree_gap are right in every node
  *    V4  map_count is their number
  *    V5  an area with vm_file->mapping is in that mapping's i_mmap
  * 3. Locking.  mmap_lock, for writing to change; readers may look, and may
@@ -94,13 +94,14 @@ void vma_pool_drain(struct vma_pool *pool)
 
 /* ---- order ---- */
 
-static unsigned long gap_before(const struct vm_area_struct *vma)
+/* The free room in front of vma has changed, perhaps. */
+static void set_gap(struct vm_area_struct *vma)
 {
 	const struct vm_area_struct *prev = vma_prev(vma);
 	unsigned long from = prev ? prev->vm_end : 0;
 	unsigned long to = vm_start_gap(vma);
 
-	return to > from ? to - from : 0;
+	vma->gap = to > from ? to - from : 0;
 }
 
 #define vma_of(node) rb_entry((node), struct vm_area_struct, vm_rb)
@@ -108,7 +109,7 @@ static unsigned long gap_before(const struct vm_area_struct *vma)
 static bool gap_update(struct rb_node *node)
 {
 	struct vm_area_struct *vma = vma_of(node);
-	unsigned long gap = gap_before(vma);
+	unsigned long gap = vma->gap;
 
 	if (node->rb_left)
 		gap = max(gap, vma_of(node->rb_left)->rb_subtree_gap);
@@ -187,7 +188,8 @@ static void link_tree(struct mm_struct *mm, struct vm_area_struct *vma,
 		link = &parent->rb_left;
 	}
 	rb_link_node(&vma->vm_rb, parent, link);
-	rb_insert_augmented(&vma->vm_rb, &mm->mm_rb, gap_update);
+	rb_insert_before(&vma->vm_rb, next ? &next->vm_rb : NULL, &mm->mm_rb,
+			 gap_update);
 }
 
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
@@ -197,18 +199,13 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 	struct address_space *mapping = vma_mapping(vma);
 	struct vm_area_struct *next;
 
-	/*
-	 * Rotations take it that values below them are right, so next's gap
-	 * may change only when vma stands in the tree.
-	 */
 	vma->vm_mm = mm;
-	vma->vm_list.prev = before;
-	vma->vm_list.next = before->next;
-	next = vma_next(vma);
-	link_tree(mm, vma, prev, next);
 	list_add(&vma->vm_list, before);
+	next = vma_next(vma);
+	set_gap(vma);
 	if (next)
-		rb_propagate(&next->vm_rb, gap_update);
+		set_gap(next);
+	link_tree(mm, vma, prev, next);
 	mm->map_count++;
 	if (!mapping)
 		return;
@@ -221,11 +218,11 @@ void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	struct vm_area_struct *next = vma_next(vma);
 
-	/* The tree first, for the same reason. */
-	rb_erase_augmented(&vma->vm_rb, &mm->mm_rb, gap_update);
 	list_unlink(&vma->vm_list);
 	if (next)
-		rb_propagate(&next->vm_rb, gap_update);
+		set_gap(next);
+	rb_erase_before(&vma->vm_rb, next ? &next->vm_rb : NULL, &mm->mm_rb,
+			gap_update);
 	mm->map_count--;
 	if (mm->mmap_cache == vma)
 		mm->mmap_cache = NULL;
@@ -250,10 +247,14 @@ void vma_move_bounds(struct vm_area_struct *vma, unsigned long start,
 		i_mmap_insert(vma, mapping);
 		spin_unlock(&mapping->i_mmap_lock);
 	}
-	if (start_moves)
+	if (start_moves) {
+		set_gap(vma);
 		rb_propagate(&vma->vm_rb, gap_update);
-	if (end_moves && next)
+	}
+	if (end_moves && next) {
+		set_gap(next);
 		rb_propagate(&next->vm_rb, gap_update);
+	}
 }
 
 /* ---- cut ---- */
