@@ -104,8 +104,8 @@ static void rotate_up(struct rb_node *x, struct rb_root *root,
  * far as last, which is node or above it.  These may be new in their places:
  * their parents have never seen them.
  */
-static void propagate(struct rb_node *node, struct rb_node *last,
-		      rb_update_fn update)
+static inline void propagate(struct rb_node *node, struct rb_node *last,
+			     rb_update_fn update)
 {
 	for (; node != last; node = rb_parent(node))
 		update(node);

@@ -59,7 +59,13 @@ static inline void tlb_gather_mmu_fullmm(struct mmu_gather *tlb,
 	gather_init(tlb, mm, true);
 }
 
-void tlb_finish_mmu(struct mmu_gather *tlb);
+void tlb_finish_gathered(struct mmu_gather *tlb);
+static inline void tlb_finish_mmu(struct mmu_gather *tlb)
+{
+	/* Whatever is gathered has a range. */
+	if (tlb->end || tlb->pages != tlb->local)
+		tlb_finish_gathered(tlb);
+}
 /* Flush and free what is held now; no spinlock of rank PTL held. */
 void tlb_flush_mmu(struct mmu_gather *tlb);
 

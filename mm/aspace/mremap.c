@@ -13,7 +13,8 @@
  *
  * 2. Moving changes page tables only.  Where source and target are both
  *    aligned to what a leaf table covers (2 MiB), whole tables change hands;
- *    otherwise entries are moved one by one.
+ *    otherwise entries are moved one by one.  A target that we may choose is
+ *    therefore as far from such a boundary as the source.
  * 3. Check, reserve, commit.  Spare areas and all page tables of the target
  *    are taken before anything is changed.
  * 4. Locking.  mmap_lock for writing.  For a file's area i_mmap_lock as well
@@ -313,6 +314,24 @@ static void release_tables(struct remap *r)
 	tlb_finish_mmu(&tlb);
 }
 
+/*
+ * Where to move to, if the caller does not say.  With the room of a table
+ * more, the place can be shifted to be like the source's.
+ */
+static unsigned long choose_target(const struct remap *r, unsigned long hint)
+{
+	unsigned long size = pgtable_size(1), found, top;
+
+	if (!hint && r->old_len >= size && r->new_len <= TASK_SIZE - size) {
+		found = get_unmapped_area(r->mm, 0, r->new_len + size, 0);
+		if (!IS_ERR_VALUE(found)) {
+			top = found + size;
+			return top - ((top - r->addr) & (size - 1));
+		}
+	}
+	return get_unmapped_area(r->mm, hint, r->new_len, 0);
+}
+
 /* new_addr is chosen; what lies there (FIXED) goes.  The address or -E. */
 static unsigned long move_area(struct remap *r)
 {
@@ -394,8 +413,7 @@ static unsigned long remap_to(struct remap *r)
 	    !may_expand_vm(r->mm, r->vma->vm_flags, NR_PAGES(r->old_len)))
 		return (unsigned long)-ENOMEM;
 	if (!(r->flags & MREMAP_FIXED)) {
-		r->new_addr =
-			get_unmapped_area(r->mm, r->new_addr, r->new_len, 0);
+		r->new_addr = choose_target(r, r->new_addr);
 		if (IS_ERR_VALUE(r->new_addr))
 			return r->new_addr;
 	}
@@ -423,7 +441,7 @@ static unsigned long resize(struct remap *r)
 	}
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return (unsigned long)-ENOMEM;
-	r->new_addr = get_unmapped_area(r->mm, 0, r->new_len, 0);
+	r->new_addr = choose_target(r, 0);
 	return IS_ERR_VALUE(r->new_addr) ? r->new_addr : move_area(r);
 }
 

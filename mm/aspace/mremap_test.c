@@ -205,6 +205,29 @@ TEST(large_moves_keep_every_page)
 	move_big(511, 8 * TABLE_PAGES);
 }
 
+TEST(a_large_area_that_must_move_does_so_by_whole_tables)
+{
+	struct mm_struct *mm = picture_mm("");
+	unsigned long a = page_at(7), nr = 2 * TABLE_PAGES, to, tables;
+
+	a = vm_mmap(mm, NULL, a, pages(nr), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
+	vm_mmap(mm, NULL, a + pages(nr), pages(1), PROT_READ,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
+	for (unsigned long i = 0; i < nr; i += 5)
+		CHECK_EQ(poke(mm, a + pages(i), (u8)(i + 1)), 0);
+	tables = page_to_pfn(table_page(pte_lookup(mm, a + pages(nr / 2))));
+	to = vm_mremap(mm, a, pages(nr), pages(2 * nr), MREMAP_MAYMOVE, 0);
+	CHECK(!IS_ERR_VALUE(to));
+	CHECK_EQ((to - a) % pgtable_size(1), 0);
+	CHECK_EQ(page_to_pfn(table_page(pte_lookup(mm, to + pages(nr / 2)))),
+		 tables);
+	for (unsigned long i = 0; i < nr; i += 5)
+		CHECK_EQ(peek(mm, to + pages(i)), (u8)(i + 1));
+	CHECK_EQ(peek(mm, to + pages(2 * nr - 1)), 0);
+	mmput(mm);
+}
+
 /*
  *   page    0 1 2 3
  *   before  W w . .

@@ -159,8 +159,14 @@ struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
 struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
 				     struct vm_area_struct **prev)
 {
-	struct vm_area_struct *vma = find_vma(mm, addr);
+	struct vm_area_struct *vma = READ_ONCE(mm->mmap_cache);
 
+	/* Right behind the last one found, where heaps grow. */
+	if (vma && vma->vm_end == addr) {
+		*prev = vma;
+		return vma_next(vma);
+	}
+	vma = find_vma(mm, addr);
 	if (vma)
 		*prev = vma_prev(vma);
 	else if (list_empty(&mm->mmap))

@@ -129,11 +129,12 @@ void tlb_free_tables(struct mmu_gather *tlb, unsigned long start,
 
 		size = pgtable_size(level);
 		first = ALIGN_DOWN(start, size);
-		if (end - first > size ||
-		    (first >= floor && first + size <= ceiling))
+		if (end - first > size)
 			break;
 		if (pte_none(pte))
 			return;
+		if (first >= floor && first + size <= ceiling)
+			break;
 		table = pte_table(pte);
 	}
 	free_below(tlb, table, level, start, end, floor, ceiling);

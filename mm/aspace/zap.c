@@ -64,7 +64,7 @@ void tlb_flush_mmu(struct mmu_gather *tlb)
 	tlb->end = 0;
 }
 
-void tlb_finish_mmu(struct mmu_gather *tlb)
+void tlb_finish_gathered(struct mmu_gather *tlb)
 {
 	tlb_flush_mmu(tlb);
 	if (tlb->pages != tlb->local)
