@@ -28,21 +28,6 @@ void account_init(void)
 	account.ram_at_least = totalram_pages();
 }
 
-int mlock_future_check(const struct mm_struct *mm, unsigned long flags,
-		       unsigned long len)
-{
-	if (!(flags & VM_LOCKED))
-		return 0;
-	if (mm->locked_vm + NR_PAGES(len) > NR_PAGES(mm->rlim_memlock))
-		return -EAGAIN;
-	return 0;
-}
-
-bool vm_accountable(unsigned long flags)
-{
-	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
-}
-
 int vm_charge(unsigned long nr_pages)
 {
 	if (unlikely(nr_pages > account.ram_at_least) &&
@@ -80,10 +65,4 @@ void update_hiwater_rss(struct mm_struct *mm)
 
 	if (READ_ONCE(mm->hiwater_rss) < rss)
 		WRITE_ONCE(mm->hiwater_rss, rss);
-}
-
-void update_hiwater_vm(struct mm_struct *mm)
-{
-	if (mm->hiwater_vm < mm->total_vm)
-		mm->hiwater_vm = mm->total_vm;
 }

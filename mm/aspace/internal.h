@@ -239,14 +239,32 @@ static inline void vm_stat_account(struct mm_struct *mm, unsigned long flags,
 }
 
 /* May locked_vm grow by this much?  0 or -EAGAIN. */
-int mlock_future_check(const struct mm_struct *mm, unsigned long flags,
-		       unsigned long len);
+static inline int mlock_future_check(const struct mm_struct *mm,
+				     unsigned long flags, unsigned long len)
+{
+	if (!(flags & VM_LOCKED))
+		return 0;
+	if (mm->locked_vm + NR_PAGES(len) > NR_PAGES(mm->rlim_memlock))
+		return -EAGAIN;
+	return 0;
+}
+
 /* Promise pages to private writable memory; -ENOMEM: more than there is. */
 int vm_charge(unsigned long nr_pages);
 void vm_uncharge(unsigned long nr_pages);
-bool vm_accountable(unsigned long flags);
+
+static inline bool vm_accountable(unsigned long flags)
+{
+	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+
+/* Peaks are noted when the value is about to fall. */
 void update_hiwater_rss(struct mm_struct *mm);
-void update_hiwater_vm(struct mm_struct *mm);
+static inline void update_hiwater_vm(struct mm_struct *mm)
+{
+	if (mm->hiwater_vm < mm->total_vm)
+		mm->hiwater_vm = mm->total_vm;
+}
 
 static inline void add_mm_counter(struct mm_struct *mm, enum rss_counter member,
 				  long value)
