@@ -339,7 +339,9 @@ pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
 static inline pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
 				    unsigned long end)
 {
-	if (PGTABLE_LEVELS == 4 && *addr < end) {
+	if (*addr >= end)
+		return NULL;
+	if (PGTABLE_LEVELS == 4) {
 		unsigned int level;
 		pte_t *ptep = pte_walk4(mm, *addr, &level);
 

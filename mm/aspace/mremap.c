@@ -337,6 +337,7 @@ static unsigned long move_area(struct remap *r)
 {
 	struct mm_struct *mm = r->mm;
 	unsigned long charged = 0, new_end = r->new_addr + r->new_len;
+	bool in_the_way;
 	int err = -ENOMEM;
 
 	if (mm->map_count + 3 >= sysctl_max_map_count)
@@ -353,7 +354,9 @@ static unsigned long move_area(struct remap *r)
 	if (vma_pool_fill(&r->pool,
 			  1 + vma_cuts(mm, r->addr, r->addr + r->old_len)))
 		goto out_uncharge;
-	if (r->flags & MREMAP_FIXED) {
+	in_the_way = (r->flags & MREMAP_FIXED) &&
+		     find_vma_intersection(mm, r->new_addr, new_end);
+	if (in_the_way) {
 		err = munmap_reserve(mm, r->new_addr, new_end, &r->pool);
 		if (err)
 			goto out_drain;
@@ -361,7 +364,7 @@ static unsigned long move_area(struct remap *r)
 	err = reserve_tables(r, min(r->old_len, r->new_len));
 	if (err)
 		goto out_tables;
-	if (r->flags & MREMAP_FIXED) {
+	if (in_the_way) {
 		munmap_commit_keep_tables(mm, r->new_addr, new_end, &r->pool);
 		r->vma = find_vma(mm, r->addr);
 	}

@@ -112,13 +112,13 @@ void tlb_remove_table(struct mmu_gather *tlb, struct page *table,
 
 /* What one pass has changed, added to the counters at its end. */
 struct zap_sums {
-	long rss[NR_MM_COUNTERS];
+	long anon_rss, file_rss, shmem_rss;
 	long anon, mapped; /* pages that no entry maps any more */
 };
 
 static void zap_anon_page(struct page *page, struct zap_sums *sums)
 {
-	sums->rss[MM_ANONPAGES]--;
+	sums->anon_rss--;
 	if (likely(READ_ONCE(page->_mapcount) == 0)) {
 		/* Ours alone (2). */
 		WRITE_ONCE(page->_mapcount, -1);
@@ -131,7 +131,10 @@ static void zap_anon_page(struct page *page, struct zap_sums *sums)
 
 static void zap_file_page(struct page *page, pte_t pte, struct zap_sums *sums)
 {
-	sums->rss[mm_counter_file(page)]--;
+	if (mm_counter_file(page) == MM_SHMEMPAGES)
+		sums->shmem_rss--;
+	else
+		sums->file_rss--;
 	if (pte_dirty(pte) && !PageDirty(page))
 		SetPageDirty(page);
 	if (__atomic_sub_fetch(&page->_mapcount, 1, __ATOMIC_RELAXED) < 0)
@@ -140,9 +143,12 @@ static void zap_file_page(struct page *page, pte_t pte, struct zap_sums *sums)
 
 static void add_sums(struct mm_struct *mm, const struct zap_sums *sums)
 {
-	for (int i = 0; i < NR_MM_COUNTERS; i++)
-		if (sums->rss[i])
-			add_mm_counter(mm, i, sums->rss[i]);
+	if (sums->anon_rss)
+		add_mm_counter(mm, MM_ANONPAGES, sums->anon_rss);
+	if (sums->file_rss)
+		add_mm_counter(mm, MM_FILEPAGES, sums->file_rss);
+	if (sums->shmem_rss)
+		add_mm_counter(mm, MM_SHMEMPAGES, sums->shmem_rss);
 	if (sums->anon)
 		mod_node_stat(NST_nr_anon_pages, sums->anon);
 	if (sums->mapped)
