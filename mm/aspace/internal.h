@@ -285,33 +285,44 @@ static inline enum rss_counter mm_counter(const struct page *page)
 /* ---- walk.c: user page tables ---- */
 
 /*
- * The common depth, without a loop.  NULL where a table is missing: the entry
- * of *level is empty.
+ * pgtable_lookup() for the common depth, without a loop: the entry where the
+ * walk ends; *level 0: in a leaf table, else it is empty.
  */
 static inline pte_t *pte_walk4(const struct mm_struct *mm, unsigned long addr,
 			       unsigned int *level)
 {
-	pte_t pte = ptep_get(&mm->pgd[pgtable_slot(addr, 3)]);
+	pte_t *ptep = &mm->pgd[pgtable_slot(addr, 3)];
+	pte_t pte = ptep_get(ptep);
 
 	*level = 3;
 	if (unlikely(pte_none(pte)))
-		return NULL;
-	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 2)]);
+		return ptep;
+	ptep = &pte_table(pte)[pgtable_slot(addr, 2)];
+	pte = ptep_get(ptep);
 	*level = 2;
 	if (unlikely(pte_none(pte)))
-		return NULL;
-	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 1)]);
+		return ptep;
+	ptep = &pte_table(pte)[pgtable_slot(addr, 1)];
+	pte = ptep_get(ptep);
 	*level = 1;
 	if (unlikely(pte_none(pte)))
-		return NULL;
+		return ptep;
+	*level = 0;
 	return &pte_table(pte)[pgtable_slot(addr, 0)];
+}
+
+static inline pte_t *pte_walk(const struct mm_struct *mm, unsigned long addr,
+			      unsigned int *level)
+{
+	return PGTABLE_LEVELS == 4 ? pte_walk4(mm, addr, level)
+				   : pgtable_lookup(mm->pgd, addr, level);
 }
 
 /* The leaf table's entry for addr; NULL where no table is. */
 static inline pte_t *pte_lookup(struct mm_struct *mm, unsigned long addr)
 {
 	unsigned int level;
-	pte_t *ptep = pgtable_lookup(mm->pgd, addr, &level);
+	pte_t *ptep = pte_walk(mm, addr, &level);
 
 	return level ? NULL : ptep;
 }
@@ -322,14 +333,18 @@ static inline pte_t *pte_lookup(struct mm_struct *mm, unsigned long addr)
  */
 pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
 		     unsigned int level);
+/* The same for the leaf, from the empty entry ptep of from_level down. */
+pte_t *pte_alloc_below(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+		       unsigned int from_level);
 
 static inline pte_t *pte_alloc(struct mm_struct *mm, unsigned long addr)
 {
 	unsigned int level;
-	pte_t *ptep = PGTABLE_LEVELS == 4 ? pte_walk4(mm, addr, &level) : NULL;
+	pte_t *ptep = pte_walk(mm, addr, &level);
 
-	return likely(ptep) ? ptep : pgentry_alloc(mm, addr, 0);
+	return likely(!level) ? ptep : pte_alloc_below(mm, addr, ptep, level);
 }
+
 pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
 			unsigned long end);
 /*
@@ -339,19 +354,17 @@ pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
 static inline pte_t *pte_next_table(struct mm_struct *mm, unsigned long *addr,
 				    unsigned long end)
 {
+	unsigned int level;
+	pte_t *ptep;
+
 	if (*addr >= end)
 		return NULL;
-	if (PGTABLE_LEVELS == 4) {
-		unsigned int level;
-		pte_t *ptep = pte_walk4(mm, *addr, &level);
-
-		if (likely(ptep))
-			return ptep;
-		/* Nothing as far as the empty entry reaches. */
-		if (*addr >> pgtable_shift(level) ==
-		    (end - 1) >> pgtable_shift(level))
-			return NULL;
-	}
+	ptep = pte_walk(mm, *addr, &level);
+	if (likely(!level))
+		return ptep;
+	/* Nothing as far as the empty entry reaches. */
+	if (*addr >> pgtable_shift(level) == (end - 1) >> pgtable_shift(level))
+		return NULL;
 	return pte_search_table(mm, addr, end);
 }
 /*

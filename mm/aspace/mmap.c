@@ -250,14 +250,17 @@ static struct vm_area_struct *make_area(struct mm_struct *mm,
 
 	if (!vma)
 		return ERR_PTR(-ENOMEM);
-	*vma = (struct vm_area_struct){
-		.vm_mm = mm,
-		.vm_start = map->start,
-		.vm_end = map->end,
-		.vm_pgoff = map->pgoff,
-		.vm_flags = map->flags,
-		.vm_file = map->file,
-	};
+	/* The links and gaps are vma_link()'s to fill in. */
+	vma->vm_mm = mm;
+	vma->vm_start = map->start;
+	vma->vm_end = map->end;
+	vma->vm_pgoff = map->pgoff;
+	vma->vm_flags = map->flags;
+	vma->vm_file = map->file;
+	vma->vm_ops = NULL;
+	vma->vm_private_data = NULL;
+	vma->anon_vma = NULL;
+	vma->anon_used = false;
 	if (map->file) {
 		map->file->ops->get(map->file);
 		err = map->file->ops->mmap(map->file, vma);

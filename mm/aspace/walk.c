@@ -40,20 +40,32 @@ static noinline bool make_table(struct mm_struct *mm, pte_t *ptep,
 	return true;
 }
 
-pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
-		     unsigned int level)
+/* From the entry ptep of level `from` down to level `to`. */
+static pte_t *entry_below(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+			  unsigned int from, unsigned int to)
 {
-	pte_t *table = mm->pgd;
-
-	for (unsigned int l = PGTABLE_LEVELS - 1; l > level; l--) {
-		pte_t *ptep = &table[pgtable_slot(addr, l)];
-
+	for (unsigned int l = from; l > to; l--) {
 		if (unlikely(pte_none(ptep_get(ptep))) &&
 		    !make_table(mm, ptep, l))
 			return NULL;
-		table = pte_table(ptep_get(ptep));
+		ptep = &pte_table(ptep_get(ptep))[pgtable_slot(addr, l - 1)];
 	}
-	return &table[pgtable_slot(addr, level)];
+	return ptep;
+}
+
+pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
+		     unsigned int level)
+{
+	unsigned int top = PGTABLE_LEVELS - 1;
+
+	return entry_below(mm, addr, &mm->pgd[pgtable_slot(addr, top)], top,
+			   level);
+}
+
+pte_t *pte_alloc_below(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+		       unsigned int from_level)
+{
+	return entry_below(mm, addr, ptep, from_level, 0);
 }
 
 pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
