@@ -57,12 +57,3 @@ unsigned long get_mm_rss(const struct mm_struct *mm)
 	       get_mm_counter(mm, MM_ANONPAGES) +
 	       get_mm_counter(mm, MM_SHMEMPAGES);
 }
-
-/* Peaks are noted when the value is about to fall. */
-void update_hiwater_rss(struct mm_struct *mm)
-{
-	unsigned long rss = get_mm_rss(mm);
-
-	if (READ_ONCE(mm->hiwater_rss) < rss)
-		WRITE_ONCE(mm->hiwater_rss, rss);
-}

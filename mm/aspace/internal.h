@@ -259,7 +259,16 @@ static inline bool vm_accountable(unsigned long flags)
 }
 
 /* Peaks are noted when the value is about to fall. */
-void update_hiwater_rss(struct mm_struct *mm);
+static inline void update_hiwater_rss(struct mm_struct *mm)
+{
+	unsigned long rss = get_mm_counter(mm, MM_FILEPAGES) +
+			    get_mm_counter(mm, MM_ANONPAGES) +
+			    get_mm_counter(mm, MM_SHMEMPAGES);
+
+	if (READ_ONCE(mm->hiwater_rss) < rss)
+		WRITE_ONCE(mm->hiwater_rss, rss);
+}
+
 static inline void update_hiwater_vm(struct mm_struct *mm)
 {
 	if (mm->hiwater_vm < mm->total_vm)
@@ -400,7 +409,9 @@ static inline unsigned long pte_table_end(unsigned long addr, unsigned long end)
 int do_munmap(struct mm_struct *mm, unsigned long start, size_t len);
 int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 		   struct vma_pool *pool);
-void munmap_commit(struct mm_struct *mm, unsigned long start, unsigned long end,
+/* vma: the first area of the range. */
+void munmap_commit(struct mm_struct *mm, struct vm_area_struct *vma,
+		   unsigned long start, unsigned long end,
 		   struct vma_pool *pool);
 /* The same, for a range that is mapped again at once. */
 void munmap_commit_keep_tables(struct mm_struct *mm, unsigned long start,

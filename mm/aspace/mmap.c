@@ -46,14 +46,14 @@ static bool vma_needs_no_cut(const struct vm_area_struct *vma,
 	return vma->vm_start == start && vma->vm_end >= end;
 }
 
-int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
-		   struct vma_pool *pool)
+/* vma is the first area that overlaps. */
+static inline int munmap_reserve_at(struct mm_struct *mm,
+				    const struct vm_area_struct *vma,
+				    unsigned long start, unsigned long end,
+				    struct vma_pool *pool)
 {
-	const struct vm_area_struct *vma = find_vma(mm, start);
 	unsigned int cuts;
 
-	if (!vma || vma->vm_start >= end)
-		return 0;
 	if (vma_needs_no_cut(vma, start, end))
 		return 0;
 	/* A hole in the middle of an area makes one area more. */
@@ -62,6 +62,15 @@ int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 		return -ENOMEM;
 	cuts = vma_cuts(mm, start, end);
 	return cuts ? vma_pool_fill(pool, pool->nr + cuts) : 0;
+}
+
+int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
+		   struct vma_pool *pool)
+{
+	const struct vm_area_struct *vma =
+		find_vma_intersection(mm, start, end);
+
+	return vma ? munmap_reserve_at(mm, vma, start, end, pool) : 0;
 }
 
 void remove_vmas(struct list_head *vmas)
@@ -177,13 +186,11 @@ static void commit_munmap(struct mm_struct *mm, struct vm_area_struct *vma,
 	remove_vmas(&out);
 }
 
-void munmap_commit(struct mm_struct *mm, unsigned long start, unsigned long end,
+void munmap_commit(struct mm_struct *mm, struct vm_area_struct *vma,
+		   unsigned long start, unsigned long end,
 		   struct vma_pool *pool)
 {
-	struct vm_area_struct *vma = find_vma_intersection(mm, start, end);
-
-	if (vma)
-		commit_munmap(mm, vma, start, end, pool, true);
+	commit_munmap(mm, vma, start, end, pool, true);
 }
 
 void munmap_commit_keep_tables(struct mm_struct *mm, unsigned long start,
@@ -207,8 +214,7 @@ int do_munmap(struct mm_struct *mm, unsigned long start, size_t len)
 	if (!vma)
 		return 0;
 	pool.nr = 0;
-	if (!vma_needs_no_cut(vma, start, start + len))
-		err = munmap_reserve(mm, start, start + len, &pool);
+	err = munmap_reserve_at(mm, vma, start, start + len, &pool);
 	if (!err)
 		commit_munmap(mm, vma, start, start + len, &pool, true);
 	return err;
@@ -320,7 +326,7 @@ static int replace_areas(struct mm_struct *mm, struct new_map *map)
 		vma_pool_drain(&pool);
 		return (int)PTR_ERR(vma);
 	}
-	munmap_commit(mm, map->start, map->end, &pool);
+	munmap_commit(mm, map->next, map->start, map->end, &pool);
 	find_place(mm, map);
 	if (vma->vm_flags == map->flags && try_merge(mm, map))
 		vma_put(vma);
@@ -496,7 +502,7 @@ unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
 		      unsigned long addr, unsigned long len, unsigned long prot,
 		      unsigned long flags, pgoff_t pgoff)
 {
-	struct new_map map = {.file = file, .pgoff = pgoff};
+	struct new_map map;
 	bool populate = (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 	unsigned long ret;
 
@@ -515,6 +521,8 @@ unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
 		return -ENOMEM;
 	if (pgoff + NR_PAGES(len) < pgoff)
 		return -EOVERFLOW;
+	map.file = file;
+	map.pgoff = pgoff;
 	down_write(&mm->mmap_lock);
 	ret = do_mmap(mm, &map, addr, len, prot, flags);
 	up_write(&mm->mmap_lock);

@@ -75,8 +75,13 @@ void tlb_flush_mmu(struct mmu_gather *tlb);
  */
 void unmap_area(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		unsigned long start, unsigned long end, bool even_cows);
-void tlb_remove_table(struct mmu_gather *tlb, struct page *table,
-		      unsigned long addr, unsigned long size);
+static inline void gather_range(struct mmu_gather *tlb, unsigned long start,
+				unsigned long end)
+{
+	tlb->start = min(tlb->start, start);
+	tlb->end = max(tlb->end, end);
+}
+
 /*
  * Free tables that cover part of [start, end) and nothing outside
  * [floor, ceiling), between which no area may be left.

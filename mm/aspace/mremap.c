@@ -281,7 +281,8 @@ static void commit_move(struct remap *r)
 	if (!r->old_len)
 		return;
 	if (!(r->flags & MREMAP_DONTUNMAP)) {
-		munmap_commit(r->mm, r->addr, r->addr + r->old_len, &r->pool);
+		munmap_commit(r->mm, r->vma, r->addr, r->addr + r->old_len,
+			      &r->pool);
 		return;
 	}
 	/* The old range stays, empty; it is no longer locked. */

@@ -86,6 +86,19 @@ pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
 	return NULL;
 }
 
+/* Out of the tree: it waits for the flush. */
+static void remove_table(struct mmu_gather *tlb, struct page *table,
+			 unsigned long addr, unsigned long size)
+{
+	VM_BUG_ON(table->table.nr_used);
+	table->link.next = tlb->tables;
+	tlb->tables = (u32)page_to_pfn(table);
+	tlb->freed_tables = true;
+	gather_range(tlb, addr, addr + size);
+	__atomic_fetch_sub(&tlb->mm->pgtables_bytes, PAGE_SIZE,
+			   __ATOMIC_RELAXED);
+}
+
 /*
  * Free the tables below this one that cover part of [start, end) and nothing
  * outside [floor, ceiling).  Depth: the number of levels.
@@ -114,7 +127,7 @@ static void free_below(struct mmu_gather *tlb, pte_t *table, unsigned int level,
 		set_pte(ptep, __pte(0));
 		table_used_add(parent, -1);
 		ptl_unlock(parent);
-		tlb_remove_table(tlb, table_page(pte_table(pte)), addr, size);
+		remove_table(tlb, table_page(pte_table(pte)), addr, size);
 	}
 }
 

@@ -89,25 +89,6 @@ static bool gather_grow(struct mmu_gather *tlb)
 	return true;
 }
 
-static void gather_range(struct mmu_gather *tlb, unsigned long start,
-			 unsigned long end)
-{
-	tlb->start = min(tlb->start, start);
-	tlb->end = max(tlb->end, end);
-}
-
-void tlb_remove_table(struct mmu_gather *tlb, struct page *table,
-		      unsigned long addr, unsigned long size)
-{
-	VM_BUG_ON(table->table.nr_used);
-	table->link.next = tlb->tables;
-	tlb->tables = (u32)page_to_pfn(table);
-	tlb->freed_tables = true;
-	gather_range(tlb, addr, addr + size);
-	__atomic_fetch_sub(&tlb->mm->pgtables_bytes, PAGE_SIZE,
-			   __ATOMIC_RELAXED);
-}
-
 /* ---- one leaf table ---- */
 
 /* What one pass has changed, added to the counters at its end. */
