@@ -55,6 +55,12 @@ static noinline void *malloc_slow(size_t size)
 			p = small_alloc_slow(h, size);
 		if (p)
 			return p;
+	} else if (size <= CACHE_MOST - sizeof(size_t)) {
+		h = thread_heap();
+		if (h && likely(opt.cache)) {
+			p = cache_alloc(h, size);
+			return likely(p) ? p : no_memory();
+		}
 	} else if (unlikely(size > PTRDIFF_MAX)) {
 		return no_memory();
 	}
@@ -92,10 +98,22 @@ EXPORT void *API(malloc)(size_t size)
 
 static noinline void free_slow(void *p)
 {
-	if (region_has(p))
+	struct heap *h = heap_mine;
+	size_t nb;
+
+	if (region_has(p)) {
 		small_free_remote(region_page(p), p);
-	else if (p)
-		core_free(p);
+		return;
+	}
+	if (!p)
+		return;
+	if (likely(opt.cache) && h->cache_heat) {
+		nb = core_check(p);
+		if (nb >= CACHE_LEAST && nb <= CACHE_MOST &&
+		    cache_free(h, p, nb))
+			return;
+	}
+	core_free(p);
 }
 
 EXPORT void API(free)(void *p)
@@ -300,6 +318,8 @@ EXPORT int API(mallopt)(int param, int value)
 	/* Other threads leave their small pages as those run out. */
 	if (done && !opt.small)
 		small_stop(heap_mine);
+	if (done && !opt.cache)
+		cache_flush(heap_mine);
 	return done;
 }
 
@@ -308,8 +328,10 @@ EXPORT int API(malloc_trim)(size_t pad)
 	int any = 0, saved = errno;
 	struct heap *h = heap_mine;
 
-	if (h != &heap_none)
+	if (h != &heap_none) {
 		small_flush(h);
+		cache_flush(h);
+	}
 	any |= region_trim();
 	any |= core_trim(pad);
 	errno = saved;

@@ -608,6 +608,16 @@ void core_free(void *p)
 	arena_unlock(a);
 }
 
+size_t core_check(void *p)
+{
+	struct chunk *c = checked_chunk(p);
+
+	if (chunk_head(c) & IS_MAPPED)
+		return 0;
+	chunk_arena(c);
+	return chunk_size(c);
+}
+
 size_t core_usable(void *p)
 {
 	struct chunk *c = mem_chunk(p);

@@ -106,6 +106,7 @@ struct options {
 	size_t mxfast; /* largest request for a fast bin */
 	size_t perturb; /* byte; 0: off */
 	size_t small; /* small pages on */
+	size_t cache;			/* thread caches of chunks on */
 	size_t heat; /* allocations before a class is hot */
 	size_t purge_ms; /* 0: at once; SIZE_MAX: never */
 	bool dynamic; /* thresholds follow the program */
@@ -121,6 +122,8 @@ void *core_calloc(size_t size); /* zeroed */
 void *core_memalign(size_t align, size_t size);
 void *core_realloc(void *p, size_t size);
 void core_free(void *p);
+/* The chunk's size, or 0 if it was mapped; reports what is no block of ours. */
+size_t core_check(void *p);
 size_t core_usable(void *p);
 int core_trim(size_t pad); /* 1 if memory went back */
 void core_fork_prepare(void);
@@ -218,7 +221,13 @@ void region_stats(struct region_stats *st);
 void region_fork_prepare(void);
 void region_fork_done(bool child);
 
-/* ---- small.c, thread.c ----------------------------------------------------- */
+/* ---- cache.c, small.c, thread.c ----------------------------------------------------- */
+#define NR_CACHE	80	/* 16 in each of 5 doublings */
+#define CACHE_LEAST	((size_t)1088)	/* the smallest class, as a chunk */
+#define CACHE_MOST	(32 * KIB)	/* the largest */
+#define CACHE_BYTES	(512 * KIB)	/* a thread */
+struct cached;
+
 struct heap {
 	struct page *page[NR_CLASSES]; /* current; never NULL */
 	struct page *partial[NR_CLASSES];
@@ -228,6 +237,11 @@ struct heap {
 	struct heap *next_idle;
 	bool idle;
 	bool dead; /* its thread was lost in a fork */
+	/* cache.c: free chunks of 1 to 32 KiB */
+	struct cached *cached[NR_CACHE];
+	uint8_t nr_cached[NR_CACHE];
+	uint8_t cache_heat, cache_hand;
+	size_t cache_bytes;
 	uint64_t nr_slow; /* times the slow path was taken */
 	uint64_t nr_collected; /* remote frees collected */
 };
@@ -247,6 +261,14 @@ void small_flush(struct heap *h); /* empty pages back to the region */
 void small_stop(struct heap *h); /* take no more from current pages */
 void small_check_free(struct page *pg, void *p); /* aborts if bad */
 void small_validate(struct heap *h);
+
+/* A block of more than SMALL_MAX whose chunk is at most CACHE_MOST. */
+void *cache_alloc(struct heap *h, size_t size);
+/* p is not mapped and its chunk, nb, is CACHE_LEAST to CACHE_MOST; false: not
+ * taken. */
+bool cache_free(struct heap *h, void *p, size_t nb);
+void cache_flush(struct heap *h);
+void cache_validate(struct heap *h);
 
 static inline size_t class_size(size_t class_)
 {

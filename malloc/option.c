@@ -23,6 +23,7 @@ struct options opt = {
 	.top_pad = 128 * KIB,
 	.mxfast = 128,
 	.small = 1,
+	.cache = 1,
 	.heat = 32,
 	.purge_ms = 100,
 	.dynamic = true,
@@ -79,7 +80,7 @@ static int set(const struct option *o, long value)
 		opt.dynamic = false;
 	/* Only the core fills blocks. */
 	if (o->value == &opt.perturb && v)
-		opt.small = 0;
+		opt.small = opt.cache = 0;
 	return 1;
 }
 

@@ -35,6 +35,7 @@ static void thread_end(void *arg)
 	struct heap *h = arg;
 
 	small_flush(h);
+	cache_flush(h);
 	heap_mine = &heap_gone;
 	lock_take(&heaps_lock);
 	h->idle = true;

@@ -35,6 +35,7 @@ void validate(void)
 {
 	core_validate();
 	small_validate(heap_mine);
+	cache_validate(heap_mine);
 }
 
 size_t resident_bytes(void)
@@ -51,7 +52,7 @@ size_t resident_bytes(void)
 
 void core_only(void)
 {
-	opt.small = 0;
+	opt.small = opt.cache = 0;
 	do_free(do_malloc(100));
 	arena_consolidate(&core.main);
 }
