@@ -44,26 +44,38 @@ void heap_init(struct heap *h)
 		h->page[i] = &none;
 }
 
+/*
+ * First in, first out: a page gathers free blocks until its turn comes, so
+ * that the slow path is taken once for many.  The head's prev is the tail.
+ */
 static void partial_add(struct heap *h, struct page *pg)
 {
-	struct page **list = &h->partial[pg->class_];
+	struct page *head = h->partial[pg->class_];
 
 	pg->state = PAGE_PARTIAL;
-	pg->prev = NULL;
-	pg->next = *list;
-	if (*list)
-		(*list)->prev = pg;
-	*list = pg;
+	pg->next = NULL;
+	if (!head) {
+		pg->prev = pg;
+		h->partial[pg->class_] = pg;
+		return;
+	}
+	pg->prev = head->prev;
+	head->prev->next = pg;
+	head->prev = pg;
 }
 
 static void partial_del(struct heap *h, struct page *pg)
 {
-	if (pg->prev)
-		pg->prev->next = pg->next;
-	else
-		h->partial[pg->class_] = pg->next;
+	struct page *head = h->partial[pg->class_];
+
 	if (pg->next)
 		pg->next->prev = pg->prev;
+	else
+		head->prev = pg->prev;
+	if (pg == head)
+		h->partial[pg->class_] = pg->next;
+	else
+		pg->prev->next = pg->next;
 }
 
 /* Puts the next blocks, about a system page of them, on the free list. */
