@@ -6,10 +6,11 @@
  *    block that was freed fits the next request of about its size; the core
  *    sees the rounded sizes, too, and has fewer kinds of chunks to sort.  The
  *    price is a thirty-second of such a block, on average.
- * 2. Bounds.  CACHE_BYTES a thread, CACHE_NR of a class.  At a bound, half of
- *    the class goes back to the core, the oldest first, so that the arenas'
- *    locks are taken once for many chunks; if that is not enough, the others
- *    in turn.  A heap that has not asked for CACHE_HEAT such blocks has no
+ * 2. Bounds.  CACHE_NR of a class, and for all of a thread's classes together
+ *    CACHE_BYTES or a CACHE_SHARE-th of the main arena, whichever is more: a
+ *    program with much memory may keep more, and needs it, as the number of
+ *    free blocks of a size swings with the number of live ones.  At a bound
+ *    half of a class goes back, the oldest first, the classes in turn.  A heap that has not asked for CACHE_HEAT such blocks has no
  *    cache: what small programs free is merged at once.
  * 3. For the core a cached chunk is in use.  Its second word holds the cache's
  *    key, by which a second free of it is noticed.
@@ -17,9 +18,11 @@
  */
 #include "core.h"
 
-#define CACHE_SHIFT	4	/* 16 classes in each doubling */
-#define CACHE_NR	32
-#define CACHE_HEAT	64
+#define CACHE_SHIFT 4 /* 16 classes in each doubling */
+#define CACHE_NR    32
+#define CACHE_HEAT  64
+#define CACHE_BYTES (64 * KIB)
+#define CACHE_SHARE 4
 
 struct cached {
 	struct cached *next;
@@ -96,8 +99,13 @@ void *cache_alloc(struct heap *h, size_t size)
 
 static noinline void make_room(struct heap *h, unsigned int class_)
 {
-	shrink(h, class_, h->nr_cached[class_] / 2);
-	while (h->cache_bytes > CACHE_BYTES) {
+	size_t system =
+		__atomic_load_n(&core.main.system_bytes, __ATOMIC_RELAXED);
+
+	h->cache_most = max_size(CACHE_BYTES, system / CACHE_SHARE);
+	if (h->nr_cached[class_] > CACHE_NR)
+		shrink(h, class_, CACHE_NR / 2);
+	while (h->cache_bytes > h->cache_most) {
 		h->cache_hand = (uint8_t)((h->cache_hand + 1) % NR_CACHE);
 		shrink(h, h->cache_hand, h->nr_cached[h->cache_hand] / 2);
 	}
@@ -127,7 +135,7 @@ bool cache_free(struct heap *h, void *p, size_t nb)
 	h->cached[class_] = c;
 	h->cache_bytes += class_bytes(class_);
 	if (unlikely(++h->nr_cached[class_] > CACHE_NR ||
-		     h->cache_bytes > CACHE_BYTES))
+		     h->cache_bytes > h->cache_most))
 		make_room(h, class_);
 	return true;
 }

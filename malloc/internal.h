@@ -106,7 +106,7 @@ struct options {
 	size_t mxfast; /* largest request for a fast bin */
 	size_t perturb; /* byte; 0: off */
 	size_t small; /* small pages on */
-	size_t cache;			/* thread caches of chunks on */
+	size_t cache; /* thread caches of chunks on */
 	size_t heat; /* allocations before a class is hot */
 	size_t purge_ms; /* 0: at once; SIZE_MAX: never */
 	bool dynamic; /* thresholds follow the program */
@@ -222,10 +222,9 @@ void region_fork_prepare(void);
 void region_fork_done(bool child);
 
 /* ---- cache.c, small.c, thread.c ----------------------------------------------------- */
-#define NR_CACHE	80	/* 16 in each of 5 doublings */
-#define CACHE_LEAST	((size_t)1088)	/* the smallest class, as a chunk */
-#define CACHE_MOST	(32 * KIB)	/* the largest */
-#define CACHE_BYTES	(512 * KIB)	/* a thread */
+#define NR_CACHE    80 /* 16 in each of 5 doublings */
+#define CACHE_LEAST ((size_t)1088) /* the smallest class, as a chunk */
+#define CACHE_MOST  (32 * KIB) /* the largest */
 struct cached;
 
 struct heap {
@@ -241,7 +240,7 @@ struct heap {
 	struct cached *cached[NR_CACHE];
 	uint8_t nr_cached[NR_CACHE];
 	uint8_t cache_heat, cache_hand;
-	size_t cache_bytes;
+	size_t cache_bytes, cache_most;
 	uint64_t nr_slow; /* times the slow path was taken */
 	uint64_t nr_collected; /* remote frees collected */
 };

@@ -77,7 +77,7 @@ static void batch(void)
 	enum { NR = 20000 };
 	static void *p[NR];
 
-	for (int n = 0; n < 150; n++) {
+	for (int n = 0; n < 1200; n++) {
 		for (unsigned int i = 0; i < NR; i++)
 			p[i] = get(16 + (i * 8 + (unsigned int)n) % 128);
 		for (unsigned int i = 0; i < NR; i++) {
@@ -114,7 +114,7 @@ static void churn(void)
 /* Growing and moving: vectors, zeroed tables, aligned buffers. */
 static void grow(void)
 {
-	for (int n = 0; n < 3000; n++) {
+	for (int n = 0; n < 30000; n++) {
 		char *v = NULL, *w = NULL;
 		void *q;
 
@@ -140,7 +140,7 @@ static void large(void)
 	void *p[20] = {NULL};
 	uint64_t s = 7;
 
-	for (int n = 0; n < 20000; n++) {
+	for (int n = 0; n < 100000; n++) {
 		size_t i = next(&s) % 20, size = 65536 + next(&s) % 4128768;
 		char *b;
 
@@ -158,7 +158,7 @@ static void medium(void)
 	static void *p[NR];
 	uint64_t s = 11;
 
-	for (int n = 0; n < 2000000; n++) {
+	for (int n = 0; n < 8000000; n++) {
 		size_t i = next(&s) % NR;
 
 		free(p[i]);
