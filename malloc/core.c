@@ -264,7 +264,7 @@ void arena_free_chunk(struct arena *a, struct chunk *c)
 		arena_consolidate(a);
 	if (a->top && chunk_size(a->top) >= __atomic_load_n(&opt.trim_threshold,
 							    __ATOMIC_RELAXED))
-		sys_trim(a, opt.top_pad);
+		sys_trim_late(a);
 }
 
 /* ---- allocating ------------------------------------------------------------------ */
@@ -384,6 +384,8 @@ static struct chunk *from_top(struct arena *a, size_t nb)
 		os_die("the size of the top chunk is corrupted", chunk_mem(c));
 	a->top = chunk_at(c, nb);
 	a->top->head = (size - nb) | (c->head & IN_HEAP) | PREV_INUSE;
+	if (a->top_low > size - nb)
+		a->top_low = size - nb;
 	c->head = nb | (c->head & FLAGS);
 	a->zero_from = a->clean;
 	if (a->clean < (char *)chunk_mem(a->top))
@@ -650,6 +652,7 @@ static bool grow_in_place(struct arena *a, struct chunk *c, size_t nb)
 			return false;
 		a->top = chunk_at(c, nb);
 		a->top->head = (both - nb) | (c->head & IN_HEAP) | PREV_INUSE;
+		a->top_low = min_size(a->top_low, both - nb);
 		if (a->clean < (char *)chunk_mem(a->top))
 			a->clean = chunk_mem(a->top);
 		c->head = nb | (c->head & FLAGS);

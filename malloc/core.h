@@ -92,6 +92,8 @@ struct arena {
 	char *clean; /* from here on top was never touched */
 	char *zero_from; /* of the last chunk handed out */
 	size_t system_bytes, system_max;
+	size_t top_low; /* least top since the last trim */
+	uint64_t last_trim_ms;
 	uint64_t nr_steps[NR_STEPS];
 	unsigned int index;
 };
@@ -170,6 +172,7 @@ struct arena *chunk_arena(struct chunk *c); /* aborts if not ours */
 /* core_sys.c; the arena is locked, but for the mapped ones. */
 bool sys_grow(struct arena *a, size_t nb);
 size_t sys_trim(struct arena *a, size_t pad); /* bytes given back */
+void sys_trim_late(struct arena *a); /* top has reached the threshold */
 struct chunk *sys_map_chunk(size_t nb);
 void sys_unmap_chunk(struct chunk *c);
 struct chunk *sys_remap_chunk(struct chunk *c, size_t bytes);

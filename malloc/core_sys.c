@@ -212,6 +212,28 @@ size_t sys_trim(struct arena *a, size_t pad)
 	return extra;
 }
 
+/*
+ * Trimming what is wanted again at once costs a fault for each page.  So: if
+ * most of the arena is free, trim now, for there may be no later; otherwise
+ * once in opt.purge_ms, and only what was not used for so long.
+ */
+void sys_trim_late(struct arena *a)
+{
+	size_t size = chunk_size(a->top), low = min_size(a->top_low, size);
+	uint64_t now;
+
+	if (size > a->system_bytes / 2 || !opt.purge_ms) {
+		sys_trim(a, opt.top_pad);
+	} else {
+		now = os_now_ms();
+		if (now - a->last_trim_ms < opt.purge_ms)
+			return;
+		a->last_trim_ms = now;
+		sys_trim(a, max_size(opt.top_pad, size - low));
+	}
+	a->top_low = chunk_size(a->top);
+}
+
 /* ---- chunks mapped by themselves --------------------------------------------------- */
 static void count_mapped(long nr, size_t more, size_t less)
 {

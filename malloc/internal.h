@@ -202,7 +202,9 @@ static inline size_t region_offset(const void *p)
 }
 static inline struct page *region_page_at(size_t off)
 {
-	return (struct page *)((char *)region.pages +
+	char *table = (char *)__atomic_load_n(&region.pages, __ATOMIC_RELAXED);
+
+	return (struct page *)(table +
 			       (off >> PAGE_SHIFT) * sizeof(struct page));
 }
 static inline struct page *region_page(const void *p)
@@ -269,6 +271,21 @@ bool cache_free(struct heap *h, void *p, size_t nb);
 void cache_flush(struct heap *h);
 void cache_validate(struct heap *h);
 
+/*
+ * A class is its block size in units of 16.  Every unit up to 256 bytes, every
+ * second up to 512, every fourth up to 1024: 32 classes.
+ */
+static inline unsigned int class_step(unsigned int units)
+{
+	return units <= 16 ? 1 : units <= 32 ? 2 : 4;
+}
+static inline unsigned int class_of(size_t size)
+{
+	unsigned int units = (unsigned int)((size + 15) >> SMALL_SHIFT);
+	unsigned int step = class_step(units);
+
+	return units ? (units + step - 1) & ~(step - 1) : 1;
+}
 static inline size_t class_size(size_t class_)
 {
 	return class_ << SMALL_SHIFT;

@@ -17,7 +17,7 @@ all: $(B)/libquire-malloc.so $(B)/libquire-malloc.a
 $(B)/libquire-malloc.so: $(call objs,malloc,$(MALLOC_C))
 	@echo "  LD       $@"
 	$(Q)$(CC) $(FLAGS_malloc) -shared -Wl,-soname,libquire-malloc.so \
-	    -Wl,-z,now -Wl,-z,relro -o $@ $^
+	    -Wl,-z,now -Wl,-z,relro -Wl,-z,noseparate-code -o $@ $^
 $(B)/libquire-malloc.a: $(call objs,malloc,$(MALLOC_C))
 	@echo "  AR       $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

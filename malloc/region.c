@@ -50,7 +50,8 @@ static void reserve(void)
 			continue;
 		/* The table is a multiple of the page size: both are powers
 		 * of two, and REGION_MIN's is PAGE_SIZE. */
-		region.pages = (struct page *)p;
+		__atomic_store_n(&region.pages, (struct page *)p,
+				 __ATOMIC_RELAXED);
 		__atomic_store_n(&region.base, (uintptr_t)p + table,
 				 __ATOMIC_RELAXED);
 		__atomic_store_n(&region.size, size, __ATOMIC_RELEASE);

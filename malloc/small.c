@@ -162,6 +162,12 @@ void small_collect(struct heap *h)
 	}
 }
 
+static void set_current(struct heap *h, unsigned int class_, struct page *pg)
+{
+	for (unsigned int i = 0; i < class_step(class_); i++)
+		h->page[class_ - i] = pg;
+}
+
 static void *take(struct page *pg)
 {
 	struct block *b = pg->free;
@@ -173,7 +179,7 @@ static void *take(struct page *pg)
 
 void *small_alloc_slow(struct heap *h, size_t size)
 {
-	unsigned int class_ = size ? (unsigned int)((size + 15) >> 4) : 1;
+	unsigned int class_ = class_of(size);
 	struct page *pg;
 
 	h->nr_slow++;
@@ -185,7 +191,7 @@ void *small_alloc_slow(struct heap *h, size_t size)
 		pg->state = PAGE_FULL;
 		pg->nr_full = (uint16_t)pg->left;
 		pg->left = 1;
-		h->page[class_] = &none;
+		set_current(h, class_, &none);
 	}
 	if (unlikely(!opt.small))
 		return NULL;
@@ -202,7 +208,7 @@ void *small_alloc_slow(struct heap *h, size_t size)
 			return NULL;
 	}
 	pg->state = PAGE_CURRENT;
-	h->page[class_] = pg;
+	set_current(h, class_, pg);
 	if (!pg->free)
 		extend(pg);
 	return take(pg);
@@ -259,7 +265,7 @@ void small_flush(struct heap *h)
 
 		if (pg == &none || pg->left)
 			continue;
-		h->page[i] = &none;
+		set_current(h, pg->class_, &none);
 		region_put(pg);
 	}
 }
@@ -274,7 +280,7 @@ void small_stop(struct heap *h)
 
 		if (pg == &none)
 			continue;
-		h->page[i] = &none;
+		set_current(h, pg->class_, &none);
 		if (!pg->free && pg->nr_carved == pg->nr_max) {
 			pg->state = PAGE_FULL;
 			pg->nr_full = (uint16_t)pg->left;
@@ -321,7 +327,8 @@ void small_validate(struct heap *h)
 {
 	for (unsigned int i = 1; i < NR_CLASSES; i++) {
 		if (h->page[i] != &none)
-			validate_page(h->page[i], h, i, PAGE_CURRENT);
+			validate_page(h->page[i], h, class_of(class_size(i)),
+				      PAGE_CURRENT);
 		for (struct page *pg = h->partial[i]; pg; pg = pg->next)
 			validate_page(pg, h, i, PAGE_PARTIAL);
 	}

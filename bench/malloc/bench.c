@@ -134,19 +134,19 @@ static void grow(void)
 	}
 }
 
-/* Blocks of 64 KiB to 4 MiB, a part of each touched. */
+/* Blocks of 64 KiB to 4 MiB, a quarter of each touched. */
 static void large(void)
 {
 	void *p[20] = {NULL};
 	uint64_t s = 7;
 
-	for (int n = 0; n < 100000; n++) {
+	for (int n = 0; n < 50000; n++) {
 		size_t i = next(&s) % 20, size = 65536 + next(&s) % 4128768;
 		char *b;
 
 		free(p[i]);
 		b = p[i] = malloc(size);
-		for (size_t k = 0; k < size; k += 65536)
+		for (size_t k = 0; k < size / 4; k += 4096)
 			b[k] = 1;
 	}
 }

@@ -73,3 +73,58 @@ TEST(pages_unused_for_an_interval_are_purged)
 	CHECK(st.nr_purged > NR * 256 / PAGE_SIZE * 3 / 4);
 	CHECK(st.nr_dirty < 64);
 }
+
+static void warm_the_cache(void)
+{
+	for (int i = 0; i < 100; i++)
+		do_free(do_malloc(3000));
+}
+
+TEST(classes_round_up_by_an_eighth_at_most)
+{
+	for (size_t size = 1; size <= SMALL_MAX; size++) {
+		size_t got = class_size(class_of(size));
+
+		CHECK(got >= size && got - size < max_size(16, size / 8 + 1));
+		CHECK(class_of(got) == class_of(size));
+	}
+}
+
+TEST(a_cached_chunk_serves_the_next_request_of_about_its_size)
+{
+	char *p;
+
+	warm_the_cache();
+	p = do_malloc(3000);
+	do_free(p);
+	CHECK(heap_mine->cache_bytes > 3000);
+	CHECK(do_malloc(3010) == p);
+	for (size_t size = SMALL_MAX + 1; size < CACHE_MOST; size++) {
+		p = do_malloc(size);
+		CHECK(malloc_usable_size(p) >= size);
+		CHECK(malloc_usable_size(p) <= size + size / 16 + 64);
+		do_free(p);
+	}
+	validate();
+}
+
+TEST(a_cache_is_bounded_and_flushed_by_trim)
+{
+	static void *p[4000];
+	size_t most;
+
+	warm_the_cache();
+	for (size_t i = 0; i < 4000; i++)
+		p[i] = do_malloc(2000 + i * 7);
+	for (size_t i = 0; i < 4000; i++)
+		do_free(p[i]);
+	most = max_size(64 * KIB, core.main.system_max / 4);
+	CHECK(heap_mine->cache_bytes > 0 && heap_mine->cache_bytes <= most);
+	for (unsigned int i = 0; i < NR_CACHE; i++)
+		CHECK(heap_mine->nr_cached[i] <= 32);
+	validate();
+	malloc_trim(0);
+	CHECK(heap_mine->cache_bytes == 0);
+	CHECK(core.main.system_bytes < 128 * KIB);
+	validate();
+}

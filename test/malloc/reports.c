@@ -61,6 +61,18 @@ static void free_twice_fast(void)
 	do_free(p);
 	do_free(p);
 }
+static void free_twice_cached(void)
+{
+	void *p, *q;
+
+	for (int i = 0; i < 100; i++)
+		do_free(do_malloc(3000));
+	p = do_malloc(3000);
+	q = do_malloc(3000);
+	do_free(p);
+	do_free(q);
+	do_free(p);
+}
 static void free_of_foreign_memory(void)
 {
 	static size_t data[8] __attribute__((aligned(16))) = {0, 0x41};
@@ -95,6 +107,7 @@ TEST(errors_are_reported_in_one_line)
 	dies_saying(free_twice_small, "freed twice");
 	dies_saying(free_twice_chunk, "freed twice");
 	dies_saying(free_twice_fast, "freed twice");
+	dies_saying(free_twice_cached, "freed twice");
 	dies_saying(free_of_foreign_memory, "not a block of this allocator");
 	dies_saying(free_of_foreign_heap_memory,
 		    "not a block of this allocator");

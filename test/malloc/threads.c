@@ -5,7 +5,7 @@
 #include "check.h"
 
 /* ---- threads -------------------------------------------------------------------------------- */
-enum { SLOTS = 4096, TURNS = CONFIG_MALLOC_PREFIX ? 15000 : 150000 };
+enum { SLOTS = 4096, TURNS = CONFIG_MALLOC_PREFIX ? 5000 : 150000 };
 struct box {
 	uint32_t size, tag;
 	uint32_t data[];
