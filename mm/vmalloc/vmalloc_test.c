@@ -302,16 +302,6 @@ TEST(a_kvmalloc_can_fail_unless_it_must_not)
 }
 
 #ifndef QUIRE_METAL
-static void count_kind(const struct vmalloc_info *info, void *arg)
-{
-	static const char *const kinds[] = {"vmalloc", "vmap", "ioremap"};
-	unsigned int *nr = arg;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (strcmp(info->kind, kinds[i]) == 0)
-			nr[i]++;
-}
-
 #define MIB ((phys_addr_t)1 << 20)
 
 /* Reserved memory in place of a device: nobody's, and it can be looked at. */
