@@ -8,6 +8,7 @@
  *	program.c	which file a name means, and whether it can run
  *	archive.c	the initramfs, made in memory
  *	machine.c	QEMU: where it is, its command line, starting it
+ *	numa.c		the machine's nodes
  *	pump.c		bytes, signals and time while the machine runs
  *	terminal.c	raw mode and its end
  *	util.c		messages, sizes, memory
@@ -23,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include <quire/config.h>
 
 /* Exit statuses that are not the program's: those of env(1), timeout(1). */
 enum {
@@ -88,12 +91,35 @@ bool archive_has(struct archive *a, const char *path);
 /* Write it all: a memory file to be inherited by QEMU.  Frees a. */
 int archive_finish(struct archive *a, uint64_t *size);
 
+/* ---- numa.c ---- */
+struct numa_node {
+	uint64_t memory; /* bytes */
+	uint64_t cpus; /* bit k: processor k */
+};
+
+struct numa {
+	unsigned int nr; /* 0: the machine has no nodes */
+	struct numa_node nodes[MAX_NUMNODES];
+	uint8_t distance[MAX_NUMNODES][MAX_NUMNODES]; /* 0: not given */
+};
+/* An argument of --numa, of --numa-distance; or die(). */
+void numa_add_node(struct numa *numa, const char *arg);
+void numa_add_distance(struct numa *numa, const char *arg);
+/* Does it all fit together?  The nodes' memory, in bytes; or die(). */
+uint64_t numa_check(struct numa *numa, unsigned long nr_cpus);
+/* After numa_check(). */
+unsigned int numa_distance(const struct numa *numa, unsigned int from,
+			   unsigned int to);
+/* ",cpus=0-1,cpus=3-3", QEMU's form; to be freed. */
+char *numa_cpus_text(const struct numa_node *node);
+
 /* ---- machine.c ---- */
 enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
 struct machine {
-	uint64_t memory; /* bytes */
+	uint64_t memory; /* bytes; 0: the nodes', or 256 MiB */
 	unsigned long cpus;
+	struct numa numa;
 	enum accel accel;
 	bool icount;
 	bool verbose;
@@ -113,10 +139,10 @@ struct machine {
 	int run_fd, log_fd; /* our ends; run_fd -1 without console */
 	int err_fd; /* what QEMU itself said */
 };
-#define MACHINE_DEFAULTS                                                      \
-	{                                                                     \
-		.memory = 256UL << 20, .cpus = 1, .kernel_name = "quire.elf", \
-		.initrd = -1, .run_fd = -1, .log_fd = -1, .err_fd = -1        \
+#define MACHINE_DEFAULTS                                             \
+	{                                                            \
+		.cpus = 1, .kernel_name = "quire.elf", .initrd = -1, \
+		.run_fd = -1, .log_fd = -1, .err_fd = -1             \
 	}
 
 /* The options that run and selftest have in common: true if it was one. */

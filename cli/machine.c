@@ -35,8 +35,10 @@
 
 /* The guest-physical addresses of TCG's largest processor, 40 bits, less the
  * holes below 4 GiB. */
-#define MEMORY_MAX ((1ULL << 40) - (4ULL << 30))
-#define ARGS_MAX   64
+#define MEMORY_MAX     ((1ULL << 40) - (4ULL << 30))
+#define MEMORY_DEFAULT (256ULL << 20)
+/* Some 40, four for each node, two for each pair of nodes. */
+#define ARGS_MAX (64 + 4 * MAX_NUMNODES + 2 * MAX_NUMNODES * MAX_NUMNODES)
 /* Page array, tables, stacks, the first caches: less never booted. */
 #define MEMORY_REST (160U << 10)
 
@@ -57,6 +59,12 @@ bool machine_option(struct machine *m, int c, const char *arg)
 		if (!parse_uint(arg, 1, NR_CPUS, &m->cpus))
 			die(STATUS_OURS, "--cpus %s: must be 1 to %d", arg,
 			    NR_CPUS);
+		return true;
+	case 'N':
+		numa_add_node(&m->numa, arg);
+		return true;
+	case 'D':
+		numa_add_distance(&m->numa, arg);
 		return true;
 	case 'A':
 		if (!strcmp(arg, "auto"))
@@ -221,10 +229,30 @@ static uint64_t kernel_end(const char *path)
 	return end;
 }
 
+/* -m, the nodes, or the default. */
+static void choose_memory(struct machine *m)
+{
+	uint64_t nodes = numa_check(&m->numa, m->cpus);
+
+	if (m->numa.nr && (nodes < 1 << 20 || nodes > MEMORY_MAX))
+		die(STATUS_OURS, "--numa: all nodes must have 1M to %lluG",
+		    MEMORY_MAX >> 30);
+	if (m->numa.nr && m->memory && m->memory != nodes)
+		die(STATUS_OURS,
+		    "--numa: the nodes have %lluK, but -m says %lluK",
+		    (unsigned long long)nodes >> 10,
+		    (unsigned long long)m->memory >> 10);
+	if (m->numa.nr)
+		m->memory = nodes;
+	else if (!m->memory)
+		m->memory = MEMORY_DEFAULT;
+}
+
 void machine_prepare(struct machine *m)
 {
 	uint64_t need;
 
+	choose_memory(m);
 	m->qemu = find_qemu();
 	m->kernel = find_kernel(m->kernel_name);
 	choose_accel(m);
@@ -261,6 +289,37 @@ static void arg(struct args *a, const char *fmt, ...)
 	a->nr++;
 }
 
+static void build_numa(const struct numa *numa, struct args *a)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < numa->nr; i++) {
+		const struct numa_node *node = &numa->nodes[i];
+		char *cpus = numa_cpus_text(node);
+
+		if (node->memory) {
+			arg(a, "-object");
+			arg(a, "memory-backend-ram,id=node%u,size=%lluK", i,
+			    (unsigned long long)node->memory >> 10);
+		}
+		arg(a, "-numa");
+		if (node->memory)
+			arg(a, "node,nodeid=%u,memdev=node%u%s", i, i, cpus);
+		else
+			arg(a, "node,nodeid=%u%s", i, cpus);
+		free(cpus);
+	}
+	for (i = 0; i < numa->nr; i++) {
+		for (k = 0; k < numa->nr; k++) {
+			if (i == k)
+				continue;
+			arg(a, "-numa");
+			arg(a, "dist,src=%u,dst=%u,val=%u", i, k,
+			    numa_distance(numa, i, k));
+		}
+	}
+}
+
 static void build_args(const struct machine *m, struct args *a, int run_fd,
 		       int log_fd)
 {
@@ -294,6 +353,7 @@ static void build_args(const struct machine *m, struct args *a, int run_fd,
 	arg(a, "%lu", m->cpus);
 	arg(a, "-m");
 	arg(a, "%lluK", (unsigned long long)m->memory >> 10);
+	build_numa(&m->numa, a);
 	arg(a, "-kernel");
 	arg(a, "%s", m->kernel);
 	if (m->append && *m->append) {

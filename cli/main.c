@@ -20,15 +20,18 @@ struct verb {
 
 static int cmd_help(int argc, char **argv);
 
-#define MACHINE_HELP                                                         \
-	"  -m SIZE           memory: 64M, 1G; a bare number is MiB [256M]\n" \
-	"  --cpus N          processors [1]\n"                               \
-	"  --accel WHICH     auto, kvm or tcg [auto]\n"                      \
-	"  --cpu MODEL       QEMU's processor model [tcg: max, kvm: host]\n" \
-	"  --icount          count instructions: the same run every time\n"  \
-	"  --append ARGS     more kernel arguments\n"                        \
-	"  --timeout SECONDS end the machine after that, with status 124\n"  \
-	"  -v, --verbose     say on stderr which accelerator was chosen\n"   \
+#define MACHINE_HELP                                                           \
+	"  -m SIZE           memory: 64M, 1G; a bare number is MiB [256M]\n"   \
+	"  --cpus N          processors [1]\n"                                 \
+	"  --numa SIZE[,cpus=LIST]  a node: its memory and processors, such\n" \
+	"                    as 128M,cpus=0,2-3; once for each node\n"         \
+	"  --numa-distance A,B=N  how far node A is from B, 11 to 254 [20]\n"  \
+	"  --accel WHICH     auto, kvm or tcg [auto]\n"                        \
+	"  --cpu MODEL       QEMU's processor model [tcg: max, kvm: host]\n"   \
+	"  --icount          count instructions: the same run every time\n"    \
+	"  --append ARGS     more kernel arguments\n"                          \
+	"  --timeout SECONDS end the machine after that, with status 124\n"    \
+	"  -v, --verbose     say on stderr which accelerator was chosen\n"     \
 	"  -h, --help        say this\n"
 
 static const struct verb verbs[] = {

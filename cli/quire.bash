@@ -5,7 +5,7 @@ _quire()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
 	local verb=${COMP_WORDS[1]} i
-	local machine='-m --cpus --accel --cpu --icount --append --timeout
+	local machine='-m --cpus --numa --numa-distance --accel --cpu --icount --append --timeout
 		--verbose --help'
 
 	COMPREPLY=()
@@ -18,7 +18,7 @@ _quire()
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
 			--) break ;;
-			-m|--cpus|--accel|--cpu|--append|--timeout|--file|--env|--log)
+			-m|--cpus|--numa|--numa-distance|--accel|--cpu|--append|--timeout|--file|--env|--log)
 				i=$((i + 1)) ;;
 			-*) ;;
 			*) break ;;
@@ -33,7 +33,7 @@ _quire()
 	--accel) COMPREPLY=($(compgen -W 'auto kvm tcg' -- "$cur")); return ;;
 	--file|--log) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--env) COMPREPLY=($(compgen -v -- "$cur")); return ;;
-	-m) COMPREPLY=($(compgen -W '64M 256M 1G' -- "$cur")); return ;;
+	-m|--numa) COMPREPLY=($(compgen -W '64M 256M 1G' -- "$cur")); return ;;
 	esac
 	case $verb in
 	run)

@@ -37,6 +37,8 @@ struct run {
 static const struct option options[] = {
 	{"memory", required_argument, NULL, 'm'},
 	{"cpus", required_argument, NULL, 'c'},
+	{"numa", required_argument, NULL, 'N'},
+	{"numa-distance", required_argument, NULL, 'D'},
 	{"accel", required_argument, NULL, 'A'},
 	{"cpu", required_argument, NULL, 'C'},
 	{"icount", no_argument, NULL, 'i'},

@@ -112,6 +112,41 @@ status '-m of half a page' 125 'multiple' run -m 2049K -- "$busybox"
 status '-m smaller than what is packed' 125 'impossible' run -m 2M -- "$busybox"
 status '--cpus 0' 125 'must be' run --cpus 0 -- "$busybox"
 status '--cpus 1000' 125 'must be' run --cpus 1000 -- "$busybox"
+status '--numa of letters' 125 'not a size' run --numa lots -- "$busybox"
+status '--numa of half a page' 125 'multiple' run --numa 2049K -- "$busybox"
+status '--numa with other words' 125 'SIZE,cpus=LIST' run --numa 64M,mem=1 -- "$busybox"
+for list in '' , x 1- 3-2 0, 64 0-99999999999999999999; do
+	status "--numa with processors '$list'" 125 'not a list of processors' \
+		run --cpus 4 --numa "64M,cpus=$list" -- "$busybox"
+done
+status '--numa with words behind the list' 125 'what is' run --numa 64M,cpus=0x -- "$busybox"
+status '--numa with a processor twice' 125 'processor 1 twice' \
+	run --cpus 2 --numa 64M,cpus=0-1,1 -- "$busybox"
+status '--numa with a processor that is not there' 125 'has processor 2, there are 2' \
+	run --cpus 2 --numa 64M,cpus=0-2 -- "$busybox"
+status '--numa with a processor on two nodes' 125 'processor 0 on two nodes' \
+	run --numa 64M,cpus=0 --numa 64M,cpus=0 -- "$busybox"
+status '--numa with a processor on no node' 125 'processor 1 is on no node' \
+	run --cpus 2 --numa 64M,cpus=0 --numa 64M -- "$busybox"
+status '--numa of nothing' 125 'neither memory nor processors' \
+	run --numa 64M --numa 0 -- "$busybox"
+status '--numa that -m contradicts' 125 'nodes have 131072K, but -m says 262144K' \
+	run -m 256M --numa 64M --numa 64M -- "$busybox"
+status '--numa of too little' 125 '1M to' run --numa 4K -- "$busybox"
+status '--numa of too much' 125 'too much' \
+	run --numa 16000000T --numa 16000000T -- "$busybox"
+status '--numa nine times' 125 'at most 8' run --numa 8M --numa 8M --numa 8M \
+	--numa 8M --numa 8M --numa 8M --numa 8M --numa 8M --numa 8M -- "$busybox"
+for d in '' 0 0,1 0,1= 0,1=10 0,1=255 0,8=20 0,1=20x -1,0=20 '0, 1=20'; do
+	status "--numa-distance '$d'" 125 'NODE,NODE=11 to 254' \
+		run --numa 64M --numa 64M --numa-distance "$d" -- "$busybox"
+done
+status '--numa-distance to itself' 125 '10 from itself' run --numa 64M \
+	--numa-distance 0,0=20 -- "$busybox"
+status '--numa-distance twice' 125 'given twice' run --numa 64M --numa 64M \
+	--numa-distance 0,1=20 --numa-distance 0,1=20 -- "$busybox"
+status '--numa-distance of no node' 125 'there are 2 nodes' run --numa 64M --numa 64M \
+	--numa-distance 0,2=20 -- "$busybox"
 status '--accel' 125 'auto, kvm or tcg' run --accel warp -- "$busybox"
 status '--timeout' 125 'seconds' run --timeout never -- "$busybox"
 status '--env without a name' 125 'no name' run --env =x -- "$busybox"
@@ -146,6 +181,24 @@ is 'a dry run is a line a shell can read' "$(printf '%s\n' "it's" 65536K 2)" \
 			/it/ { a = $0 } /K/ { b = $0 } /^2$/ { c = $0 }
 			END { print a; print b; print c }')"
 is 'a dry run counts instructions' 1 "$(grep -c 'icount shift=0,sleep=off' dry)"
+"$quire" run --dry-run --cpus 4 --numa 64M,cpus=0,2-3 --numa 0,cpus=1 --numa 32M \
+	--numa-distance 0,1=30 --numa-distance 2,0=40 --numa-distance 0,2=50 \
+	-- "$busybox" | tr ' ' '\n' >dry
+is 'nodes become QEMUs' '98304K
+memory-backend-ram,id=node0,size=65536K
+node,nodeid=0,memdev=node0,cpus=0-0,cpus=2-3
+node,nodeid=1,cpus=1-1
+memory-backend-ram,id=node2,size=32768K
+node,nodeid=2,memdev=node2
+dist,src=0,dst=1,val=30
+dist,src=0,dst=2,val=50
+dist,src=1,dst=0,val=30
+dist,src=1,dst=2,val=20
+dist,src=2,dst=0,val=40
+dist,src=2,dst=1,val=20' "$(grep -E '^(98304K|memory-backend|node,|dist,)' dry)"
+is 'processors that no node names are on node 0' node,nodeid=0,memdev=node0,cpus=0-63 \
+	"$("$quire" run --dry-run --cpus 64 --numa 64M --numa 64M -- "$busybox" |
+		tr ' ' '\n' | grep nodeid=0)"
 
 # ---- a running program ------------------------------------------------------------
 seq 1 200000 >lines
@@ -236,6 +289,12 @@ really() {
 		'/^MemTotal:/ { print($2 > 50000 && $2 <= 65536 ? "ok" : $2) }' /proc/meminfo)"
 	is 'as many processors as were asked for' 2 \
 		"$(run --cpus 2 -- "$busybox" grep -c '^processor' /proc/cpuinfo)"
+	is 'nodes as they were asked for' '0 1' "$(run --cpus 2 --numa 64M,cpus=1 \
+		--numa 64M,cpus=0 --numa-distance 0,1=30 -- "$busybox" \
+		awk '/^Node/ && !seen[$2]++ { printf("%s%d", n++ ? " " : "", $2) }' /proc/buddyinfo)"
+	is 'a node without memory, one without processors' '0 2' "$(run --cpus 2 --numa 64M,cpus=0 \
+		--numa 0,cpus=1 --numa 64M -- "$busybox" \
+		awk '/^Node/ && !seen[$2]++ { printf("%s%d", n++ ? " " : "", $2) }' /proc/buddyinfo)"
 	begin=$(date +%s%N)
 	run -- "$busybox" true
 	echo "# busybox true: $((($(date +%s%N) - begin) / 1000000)) ms from the prompt to the end"
