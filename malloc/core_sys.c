@@ -38,7 +38,9 @@ bool sys_heap_exists(const void *base)
 
 static void count_system(struct arena *a, size_t bytes)
 {
-	a->system_bytes += bytes;
+	/* The caches read it without the lock. */
+	__atomic_store_n(&a->system_bytes, a->system_bytes + bytes,
+			 __ATOMIC_RELAXED);
 	a->system_max = max_size(a->system_max, a->system_bytes);
 }
 
@@ -205,7 +207,8 @@ size_t sys_trim(struct arena *a, size_t pad)
 		os_purge(s->end - extra, extra);
 	}
 	__atomic_store_n(&s->end, s->end - extra, __ATOMIC_RELAXED);
-	a->system_bytes -= extra;
+	__atomic_store_n(&a->system_bytes, a->system_bytes - extra,
+			 __ATOMIC_RELAXED);
 	top->head = (size - extra) | (top->head & FLAGS);
 	if (a->clean > s->end)
 		a->clean = s->end;
@@ -214,15 +217,17 @@ size_t sys_trim(struct arena *a, size_t pad)
 
 /*
  * Trimming what is wanted again at once costs a fault for each page.  So: if
- * most of the arena is free, trim now, for there may be no later; otherwise
+ * most of the memory is free, trim now, for there may be no later; otherwise
  * once in opt.purge_ms, and only what was not used for so long.
  */
 void sys_trim_late(struct arena *a)
 {
 	size_t size = chunk_size(a->top), low = min_size(a->top_low, size);
+	size_t all = a->system_bytes +
+		     __atomic_load_n(&region_used, __ATOMIC_RELAXED);
 	uint64_t now;
 
-	if (size > a->system_bytes / 2 || !opt.purge_ms) {
+	if (size > all / 2 || !opt.purge_ms) {
 		sys_trim(a, opt.top_pad);
 	} else {
 		now = os_now_ms();

@@ -183,6 +183,8 @@ struct region {
 	struct page *pages;
 };
 extern struct region region;
+/* Bytes of pages in use; the core reads it to judge how much is free. */
+extern size_t region_used;
 
 struct region_stats {
 	size_t reserved, committed; /* bytes */

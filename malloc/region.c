@@ -40,6 +40,15 @@ static struct {
 	uint64_t last_tick_ms;
 } pool;
 
+size_t region_used;
+
+static void count_used(size_t nr)
+{
+	pool.nr_used += nr;
+	__atomic_store_n(&region_used, pool.nr_used * PAGE_SIZE,
+			 __ATOMIC_RELAXED);
+}
+
 static void reserve(void)
 {
 	for (size_t size = REGION_MAX; size >= REGION_MIN; size /= 4) {
@@ -119,7 +128,7 @@ struct page *region_get(void)
 		pg = fresh();
 	}
 	if (pg)
-		pool.nr_used++;
+		count_used(1);
 	lock_drop(&pool.lock);
 	return pg;
 }
@@ -182,7 +191,7 @@ void region_put(struct page *pg)
 	pg->next->prev = pg;
 	pool.dirty.next = pg;
 	pool.nr_dirty++;
-	pool.nr_used--;
+	count_used((size_t)-1);
 	if (pool.nr_dirty > KEEP_DIRTY)
 		tick();
 	lock_drop(&pool.lock);
