@@ -40,8 +40,8 @@
 #include "cli/cli.h"
 
 #define ALIGN_DATA  4096U /* the guest's page */
-#define HEADER_SIZE 110U /* of newc: 6 + 13 x 8 hexadecimal digits */
-#define LINKS_MAX   40 /* symbolic links in one path, as in Linux */
+#define HEADER_SIZE 110U  /* of newc: 6 + 13 x 8 hexadecimal digits */
+#define LINKS_MAX   40	  /* symbolic links in one path, as in Linux */
 
 struct node {
 	char *name;
@@ -50,7 +50,7 @@ struct node {
 	dev_t rdev;
 	time_t mtime;
 	uint64_t size;
-	char *host; /* the file that holds the contents, or NULL */
+	char *host;	  /* the file that holds the contents, or NULL */
 	const void *data; /* the contents or a link's target, or NULL */
 };
 

@@ -30,7 +30,7 @@
 /* Exit statuses that are not the program's: those of env(1), timeout(1). */
 enum {
 	STATUS_TIMED_OUT = 124,
-	STATUS_OURS = 125, /* the command itself failed */
+	STATUS_OURS = 125,	 /* the command itself failed */
 	STATUS_CANNOT_RUN = 126, /* found, but not executable */
 	STATUS_NOT_FOUND = 127,
 	STATUS_SIGNAL = 128, /* plus the signal's number */
@@ -68,9 +68,9 @@ static inline size_t buffer_size(const struct buffer *b)
 
 /* ---- program.c ---- */
 struct program {
-	char *path; /* absolute, as the user named it */
+	char *path;	   /* absolute, as the user named it */
 	char *interpreter; /* of a #! script, else NULL */
-	char *loader; /* what a dynamic program wants, else NULL */
+	char *loader;	   /* what a dynamic program wants, else NULL */
 };
 /* Find name as a shell would and make sure it can run, or die(). */
 void program_find(const char *name, struct program *p);
@@ -94,7 +94,7 @@ int archive_finish(struct archive *a, uint64_t *size);
 /* ---- numa.c ---- */
 struct numa_node {
 	uint64_t memory; /* bytes */
-	uint64_t cpus; /* bit k: processor k */
+	uint64_t cpus;	 /* bit k: processor k */
 };
 
 struct numa {
@@ -123,7 +123,7 @@ struct machine {
 	enum accel accel;
 	bool icount;
 	bool verbose;
-	const char *cpu; /* NULL: by the accelerator */
+	const char *cpu;    /* NULL: by the accelerator */
 	const char *append; /* more kernel arguments, or NULL */
 	const char *kernel_name;
 	int initrd; /* descriptor, or -1 */
@@ -137,7 +137,7 @@ struct machine {
 	/* filled by machine_start() */
 	pid_t pid;
 	int run_fd, log_fd; /* our ends; run_fd -1 without console */
-	int err_fd; /* what QEMU itself said */
+	int err_fd;	    /* what QEMU itself said */
 };
 #define MACHINE_DEFAULTS                                             \
 	{                                                            \
@@ -165,9 +165,9 @@ void terminal_restore(void);
 /* ---- pump.c ---- */
 struct pump_options {
 	int64_t timeout_ms; /* 0: none */
-	int log_file; /* descriptor, or -1 */
-	bool raw; /* stdin is a terminal, put into raw mode */
-	bool show_log; /* the log is the output (selftest) */
+	int log_file;	    /* descriptor, or -1 */
+	bool raw;	    /* stdin is a terminal, put into raw mode */
+	bool show_log;	    /* the log is the output (selftest) */
 };
 /* Run to the end; the status to exit with. */
 int pump(struct machine *m, const struct pump_options *o);

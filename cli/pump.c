@@ -37,12 +37,12 @@
 #include <quire/run_proto.h>
 
 #define OUT_MAX		(4U * RUN_FRAME_MAX) /* buffered output: then reading stops */
-#define IN_MAX		16384U /* one read of stdin */
-#define LOG_KEPT	(256U << 10) /* of the log, for crash reports */
+#define IN_MAX		16384U		     /* one read of stdin */
+#define LOG_KEPT	(256U << 10)	     /* of the log, for crash reports */
 #define LOG_SHOWN_LINES 60
 #define END_MS		10000 /* from the program's end to the machine's */
-#define TWICE_MS	1000 /* ^C ^C within this ends the machine */
-#define KEY_INTERRUPT	0x03 /* ^C */
+#define TWICE_MS	1000  /* ^C ^C within this ends the machine */
+#define KEY_INTERRUPT	0x03  /* ^C */
 
 struct out {
 	int fd;
@@ -56,7 +56,7 @@ struct pump {
 	const struct pump_options *o;
 	int signal_fd;
 	struct buffer to_guest, from_guest, log;
-	struct out out[3]; /* 1 and 2 are used */
+	struct out out[3];   /* 1 and 2 are used */
 	struct buffer typed; /* read from a terminal, not yet granted */
 	uint64_t credit;
 	bool said_hello, heard_hello, stdin_done, sent_sigpipe;

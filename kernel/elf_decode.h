@@ -41,23 +41,23 @@ _Static_assert(sizeof(struct elf64_phdr) == 56, "ELF64 program header");
 
 /* One PT_LOAD, as mapped: whole pages; addresses relative to load bias. */
 struct elf_segment {
-	u64 map_start; /* page-aligned */
-	u64 file_offset; /* page-aligned, of map_start */
-	u64 file_end; /* first byte not from the file */
+	u64 map_start;	  /* page-aligned */
+	u64 file_offset;  /* page-aligned, of map_start */
+	u64 file_end;	  /* first byte not from the file */
 	u64 map_file_end; /* file_end rounded up */
-	u64 mem_end; /* first byte after, exact */
-	u32 flags; /* PF_* */
+	u64 mem_end;	  /* first byte after, exact */
+	u32 flags;	  /* PF_* */
 };
 
 struct elf_image {
-	bool is_dyn; /* ET_DYN: may be placed anywhere */
-	u64 entry; /* relative to the bias, as all below */
+	bool is_dyn;	/* ET_DYN: may be placed anywhere */
+	u64 entry;	/* relative to the bias, as all below */
 	u64 start, end; /* page-aligned span of all segments */
-	u64 align; /* greatest p_align, at least a page */
+	u64 align;	/* greatest p_align, at least a page */
 	u64 phdr_vaddr; /* 0: headers are not in memory */
 	u16 phnum;
 	u64 interp_offset; /* file; size 0: static */
-	u32 interp_size; /* with its NUL */
+	u32 interp_size;   /* with its NUL */
 	bool has_gnu_stack;
 	bool exec_stack;
 	u64 start_code, end_code, start_data, end_data, brk;

@@ -89,11 +89,11 @@ TEST(elf_a_plain_program_is_mapped_as_its_headers_say)
 TEST(elf_what_is_no_x86_64_executable_is_refused)
 {
 	REFUSED(d.eh.e_ident[0] = 'E', -ENOEXEC);
-	REFUSED(d.eh.e_ident[4] = 1, -ENOEXEC); /* 32 bits */
-	REFUSED(d.eh.e_ident[5] = 2, -ENOEXEC); /* big endian */
+	REFUSED(d.eh.e_ident[4] = 1, -ENOEXEC);	 /* 32 bits */
+	REFUSED(d.eh.e_ident[5] = 2, -ENOEXEC);	 /* big endian */
 	REFUSED(d.eh.e_machine = 183, -ENOEXEC); /* AArch64 */
-	REFUSED(d.eh.e_type = 1, -ENOEXEC); /* object file */
-	REFUSED(d.eh.e_type = 4, -ENOEXEC); /* core */
+	REFUSED(d.eh.e_type = 1, -ENOEXEC);	 /* object file */
+	REFUSED(d.eh.e_type = 4, -ENOEXEC);	 /* core */
 	REFUSED(d.eh.e_phentsize = 32, -ENOEXEC);
 	REFUSED(d.eh.e_phnum = 0, -ENOEXEC);
 	REFUSED(d.eh.e_phnum = 0xffff, -ENOEXEC);

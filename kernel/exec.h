@@ -15,15 +15,15 @@
 
 struct exec_program {
 	struct file *file; /* referenced, writing denied */
-	char *path; /* as given: AT_EXECFN; owned */
-	char *script; /* what a #! line's interpreter runs */
+	char *path;	   /* as given: AT_EXECFN; owned */
+	char *script;	   /* what a #! line's interpreter runs */
 	char head[EXEC_HEAD_BYTES + 1];
 	struct mm_struct *mm; /* the new address space */
 	struct mm_layout layout;
 	unsigned long stack_top;
-	unsigned long sp; /* lowest byte used on the stack */
+	unsigned long sp;	/* lowest byte used on the stack */
 	unsigned long sp_limit; /* strings may not go below */
-	unsigned long execfn; /* user addresses of strings */
+	unsigned long execfn;	/* user addresses of strings */
 	unsigned long arg_start, env_start, env_end;
 	int argc, envc;
 	/* the page of the new stack that is being written */

@@ -42,9 +42,9 @@ struct tty;
  * kernel buffer.  copy_to_iter and copy_from_iter advance it.
  */
 struct iov_iter {
-	uintptr_t base; /* next byte */
-	size_t seg_left; /* bytes left in this piece */
-	size_t count; /* bytes left in all */
+	uintptr_t base;		    /* next byte */
+	size_t seg_left;	    /* bytes left in this piece */
+	size_t count;		    /* bytes left in all */
 	const struct k_iovec *next; /* kernel copy of the other pieces */
 	bool kernel;
 };
@@ -98,7 +98,7 @@ struct inode {
 	u32 mode; /* S_IFMT | permissions */
 	u32 nlink;
 	u32 uid, gid;
-	u64 rdev; /* makedev() */
+	u64 rdev;			  /* makedev() */
 	u64 atime_ns, mtime_ns, ctime_ns; /* real time */
 	u32 refcount;
 	s32 i_writecount; /* > 0 open for writing, < 0 run */
@@ -107,10 +107,10 @@ struct inode {
 	const struct file_operations *i_fop;
 	struct mutex i_lock;
 	struct address_space mapping; /* regular files: contents, size */
-	struct list_head i_locks; /* struct file_lock: locks.c */
-	u64 i_next_cookie; /* directories: next entry's position */
-	struct pipe *i_pipe; /* FIFO in use */
-	void *i_private; /* the file system's; freed by it */
+	struct list_head i_locks;     /* struct file_lock: locks.c */
+	u64 i_next_cookie;	      /* directories: next entry's position */
+	struct pipe *i_pipe;	      /* FIFO in use */
+	void *i_private;	      /* the file system's; freed by it */
 };
 
 #define DENTRY_INLINE_LEN 31
@@ -119,9 +119,9 @@ struct dentry {
 	u32 d_count;
 	u32 d_hash;
 	u16 d_len;
-	bool d_hashed; /* linked into its directory */
+	bool d_hashed;		 /* linked into its directory */
 	struct dentry *d_parent; /* referenced; a root's is itself */
-	struct inode *d_inode; /* referenced */
+	struct inode *d_inode;	 /* referenced */
 	struct super_block *d_sb;
 	struct super_block *d_mounted; /* mounted here, or NULL */
 	struct dentry *d_hash_next, **d_hash_prev;
@@ -145,11 +145,11 @@ struct super_block {
 	const struct file_system_type *s_type;
 	struct dentry *s_root;
 	struct dentry *s_mountpoint; /* referenced; NULL: the root's */
-	struct list_head s_mounts; /* all mounts, in order */
-	unsigned long s_flags; /* MS_* */
+	struct list_head s_mounts;   /* all mounts, in order */
+	unsigned long s_flags;	     /* MS_* */
 	u32 s_dev_minor;
 	bool s_pinned;
-	u64 s_next_ino; /* atomic */
+	u64 s_next_ino;	 /* atomic */
 	u64 s_nr_inodes; /* atomic */
 	char s_devname[64];
 };
@@ -158,9 +158,9 @@ struct file {
 	struct vm_file f_vm; /* what mm/ sees */
 	u32 f_count;
 	u32 f_flags; /* O_* */
-	u32 f_mode; /* FMODE_* */
+	u32 f_mode;  /* FMODE_* */
 	const struct file_operations *f_op;
-	struct inode *f_inode; /* referenced */
+	struct inode *f_inode;	 /* referenced */
 	struct dentry *f_dentry; /* referenced; pipes have one too */
 	u64 f_pos;
 	u32 f_hangups; /* terminals: tty->hangups at open */
@@ -197,7 +197,7 @@ struct fd {
 	struct file *file; /* NULL: EBADF */
 	bool need_put;
 };
-struct fd fdget(int fd); /* no O_PATH files */
+struct fd fdget(int fd);     /* no O_PATH files */
 struct fd fdget_raw(int fd); /* any */
 static inline void fdput(struct fd f)
 {
@@ -210,7 +210,7 @@ struct files_struct;
 struct fs_struct;
 struct files_struct *files_alloc(void);
 struct files_struct *files_dup(struct files_struct *old); /* fork */
-void files_get(struct files_struct *files); /* CLONE_FILES */
+void files_get(struct files_struct *files);		  /* CLONE_FILES */
 void files_put(struct files_struct *files);
 /* exec: close O_CLOEXEC descriptors of current->files (not shared). */
 void files_close_on_exec(struct files_struct *files);
@@ -238,7 +238,7 @@ void disassociate_ctty(struct task_struct *leader);
 void tty_get(struct tty *tty);
 void tty_put(struct tty *tty);
 u32 tty_devnr(const struct tty *tty); /* stat's tty_nr; NULL: 0 */
-int tty_pgrp(const struct tty *tty); /* stat's tpgid; NULL: -1 */
+int tty_pgrp(const struct tty *tty);  /* stat's tpgid; NULL: -1 */
 
 /* ---- start ---- */
 void vfs_init(void); /* root memfs, caches, devices */

@@ -15,7 +15,7 @@
 #define EFER_NXE    (1UL << 11)
 #define TOP_LEVEL   3U
 #define NR_SLOTS    512U
-#define KERNEL_SLOT 256U /* the first of the upper half */
+#define KERNEL_SLOT 256U		 /* the first of the upper half */
 #define KERNEL_HALF 0xffff000000000000UL /* sign of all its addresses */
 
 /* Rights add up on the way down: a leaf has what all levels allow. */

@@ -51,10 +51,10 @@ struct rq {
 	struct rb_node *leftmost;
 	struct task_struct *curr, *idle;
 	struct task_struct *leaving; /* of the switch in progress */
-	struct mm_struct *drop_mm; /* ... and the mm it stops borrowing */
+	struct mm_struct *drop_mm;   /* ... and the mm it stops borrowing */
 	unsigned int nr_running;
 	long nr_uninterruptible; /* right only summed over CPUs */
-	u64 min_vruntime; /* never goes back */
+	u64 min_vruntime;	 /* never goes back */
 	unsigned long nr_switches;
 	struct cpu_times times;
 	bool online;

@@ -63,7 +63,7 @@ struct cred {
 
 struct sigpending {
 	struct list_head list; /* struct sigqueue */
-	u64 signal; /* bit n-1: signal n */
+	u64 signal;	       /* bit n-1: signal n */
 };
 
 struct sighand_struct {
@@ -75,10 +75,10 @@ struct sighand_struct {
 /* task->exit_state; a process's is its leader's. */
 enum { EXIT_ALIVE, EXIT_ZOMBIE, EXIT_DEAD };
 
-struct signal_struct { /* one per process */
-	u32 count; /* tasks that point here */
-	u32 nr_live; /* not in do_exit() yet */
-	u32 nr_threads; /* not yet exited */
+struct signal_struct {		  /* one per process */
+	u32 count;		  /* tasks that point here */
+	u32 nr_live;		  /* not in do_exit() yet */
+	u32 nr_threads;		  /* not yet exited */
 	struct list_head threads; /* task->thread_node */
 	struct task_struct *leader;
 	int tgid;
@@ -89,16 +89,16 @@ struct signal_struct { /* one per process */
 	struct wait_queue_head wait_chldexit;
 
 	struct sigpending shared_pending;
-	int group_exit_code; /* wait(2) status */
-	bool group_exit; /* all threads are to end */
+	int group_exit_code;		 /* wait(2) status */
+	bool group_exit;		 /* all threads are to end */
 	struct task_struct *exec_thread; /* it alone is to stay */
-	bool stopped; /* job control: all threads stop */
-	bool stopped_pending; /* the parent was not told yet by */
-	bool continued_pending; /* wait(2), WUNTRACED/WCONTINUED */
+	bool stopped;			 /* job control: all threads stop */
+	bool stopped_pending;		 /* the parent was not told yet by */
+	bool continued_pending;		 /* wait(2), WUNTRACED/WCONTINUED */
 	int stop_signal;
 	unsigned int nr_to_stop; /* threads that have not stopped yet */
-	bool unkillable; /* pid 1: default actions do not apply */
-	u32 nr_sigqueue; /* RLIMIT_SIGPENDING */
+	bool unkillable;	 /* pid 1: default actions do not apply */
+	u32 nr_sigqueue;	 /* RLIMIT_SIGPENDING */
 
 	int pgrp, session;
 	struct tty *tty; /* controlling terminal */
@@ -107,7 +107,7 @@ struct signal_struct { /* one per process */
 	bool child_subreaper;
 
 	struct rlimit64 rlim[RLIM_NLIMITS];
-	u64 utime_ns, stime_ns; /* of threads gone */
+	u64 utime_ns, stime_ns;	  /* of threads gone */
 	u64 cutime_ns, cstime_ns; /* of children waited for */
 	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt;
 	unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw;
@@ -118,10 +118,10 @@ struct signal_struct { /* one per process */
 
 	struct ktimer real_timer; /* ITIMER_REAL */
 	u64 it_real_incr_ns;
-	bool it_real_fired; /* for the timer thread */
+	bool it_real_fired;		 /* for the timer thread */
 	u64 it_virt_ns, it_virt_incr_ns; /* ITIMER_VIRTUAL: at utime */
 	u64 it_prof_ns, it_prof_incr_ns; /* ITIMER_PROF: at utime+stime */
-	bool it_cpu_armed; /* one of these two is set */
+	bool it_cpu_armed;		 /* one of these two is set */
 };
 
 struct restart_block {
@@ -131,19 +131,19 @@ struct restart_block {
 
 struct task_struct {
 	struct arch_thread thread; /* first: entry.S and switch.S */
-	void *stack; /* kernel stack's lowest address */
-	int state; /* TASK_* */
-	u32 flags; /* PF_*; written by the task only */
-	u32 usage; /* references */
+	void *stack;		   /* kernel stack's lowest address */
+	int state;		   /* TASK_* */
+	u32 flags;		   /* PF_*; written by the task only */
+	u32 usage;		   /* references */
 	int pid, tgid;
 	unsigned int cpu;
 	bool need_resched;
-	bool on_rq; /* in the tree, or running */
+	bool on_rq;	      /* in the tree, or running */
 	bool sigpending_hint; /* recalc_sigpending()'s result */
 	int exit_state;
 	spinlock_t alloc_lock; /* task_lock() */
 	char comm[TASK_COMM_LEN];
-	struct mm_struct *mm; /* NULL: kernel thread */
+	struct mm_struct *mm;	     /* NULL: kernel thread */
 	struct mm_struct *active_mm; /* lazily kept by kernel threads */
 	struct files_struct *files;
 	struct fs_struct *fs;
@@ -159,7 +159,7 @@ struct task_struct {
 	u64 trap_error_code, trap_cr2;
 	struct cred cred;
 	struct list_head thread_node; /* signal->threads */
-	struct list_head task_node; /* all tasks, by creation */
+	struct list_head task_node;   /* all tasks, by creation */
 	struct task_struct *pid_next; /* hash chain */
 	int exit_code, exit_signal;
 	int pdeath_signal;
@@ -174,9 +174,9 @@ struct task_struct {
 	struct completion *vfork_done;
 	/* scheduler */
 	struct rb_node run_rb;
-	u64 vruntime; /* weighted ns */
-	u64 exec_start_ns; /* since it runs */
-	u64 sum_exec_ns; /* on a processor, exactly */
+	u64 vruntime;		/* weighted ns */
+	u64 exec_start_ns;	/* since it runs */
+	u64 sum_exec_ns;	/* on a processor, exactly */
 	u64 utime_ns, stime_ns; /* by ticks */
 	u64 slice_start_ns;
 	u64 start_ns;
@@ -247,9 +247,9 @@ extern struct list_head all_tasks;
 unsigned int nr_threads_total(void);
 extern unsigned long total_forks; /* since boot: /proc/stat processes */
 
-#define PID_MAX 32768 /* one above the highest number given */
-int last_pid(void); /* the number given last */
-int alloc_pid(void); /* tasklist_lock held; or -EAGAIN */
+#define PID_MAX 32768			/* one above the highest number given */
+int last_pid(void);			/* the number given last */
+int alloc_pid(void);			/* tasklist_lock held; or -EAGAIN */
 void attach_pid(struct task_struct *t); /* tasklist_lock held */
 void detach_pid(struct task_struct *t);
 void take_pid(struct task_struct *t, int pid); /* exec by a thread */

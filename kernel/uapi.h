@@ -131,7 +131,7 @@ enum {
 
 struct k_sigaction {
 	u64 handler; /* SIG_DFL 0, SIG_IGN 1 */
-	u64 flags; /* SA_* */
+	u64 flags;   /* SA_* */
 	u64 restorer;
 	u64 mask;
 };

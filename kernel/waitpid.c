@@ -27,7 +27,7 @@ struct wait_request {
 	int pid; /* 0: nothing */
 	u32 uid;
 	int status; /* wait(2) status */
-	int code; /* CLD_* */
+	int code;   /* CLD_* */
 	struct k_rusage ru;
 	struct task_struct *reaped; /* to be put */
 };

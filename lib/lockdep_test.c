@@ -149,7 +149,8 @@ TEST_SOFT(lockdep_stops_each_breach)
 	check_breach(taken_twice, &inner, "lock order L2 (taken twice)");
 	check_breach(taken_twice, &unranked, "lock order L2 (taken twice)");
 	check_breach(not_held, &outer, "lock order L3 (released, not held)");
-	check_breach(sleeps_with_a_spinlock, NULL, "lock order L4 (might sleep)");
+	check_breach(sleeps_with_a_spinlock, NULL,
+		     "lock order L4 (might sleep)");
 	CHECK_EQ(test_expect_end(), 6);
 	check_breach(must_be_held, NULL, "BUG: lock &outer must be held here");
 }

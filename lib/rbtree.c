@@ -352,7 +352,7 @@ static int validate_below(const struct rb_node *node,
 	rank = left + 1 + (parity(node->rb_left) == parity(node));
 	BUG_ON(rank - right != 1 && rank - right != 2); /* R1 */
 	BUG_ON((rank & 1) != (int)parity(node));
-	BUG_ON(is_leaf(node) && rank != 0); /* R2 */
+	BUG_ON(is_leaf(node) && rank != 0);		  /* R2 */
 	BUG_ON(update && update((struct rb_node *)node)); /* R4 */
 	++*nr;
 	return rank;

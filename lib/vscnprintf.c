@@ -24,7 +24,7 @@ struct spec {
 	bool left, zero, plus, blank, alt, upper;
 	int width;
 	int precision; /* below 0: not given */
-	int bytes; /* of the integer argument */
+	int bytes;     /* of the integer argument */
 };
 
 /* 64 bits in octal, the longest: 22 digits. */

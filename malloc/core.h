@@ -89,7 +89,7 @@ struct arena {
 	uint32_t binmap[NR_BINS / 32];
 	struct segment *segments; /* newest first: top lies in it */
 	struct segment brk_segment;
-	char *clean; /* from here on top was never touched */
+	char *clean;	 /* from here on top was never touched */
 	char *zero_from; /* of the last chunk handed out */
 	size_t system_bytes, system_max;
 	size_t top_low; /* least top since the last trim */

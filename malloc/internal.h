@@ -53,9 +53,9 @@ static inline size_t max_size(size_t a, size_t b)
  * not.  All return 0 or NULL on success or failure as said.
  */
 void *os_reserve(size_t size, size_t align); /* no access; NULL: failed */
-void *os_map(size_t size); /* zeroed, read-write */
-int os_commit(void *at, size_t size); /* make read-write; 0 or -1 */
-void os_purge(void *at, size_t size); /* give frames back: reads 0 */
+void *os_map(size_t size);		     /* zeroed, read-write */
+int os_commit(void *at, size_t size);	     /* make read-write; 0 or -1 */
+void os_purge(void *at, size_t size);	     /* give frames back: reads 0 */
 void os_unmap(void *at, size_t size);
 void *os_remap(void *at, size_t old_size, size_t size); /* may move */
 void *os_brk_end(void);
@@ -103,13 +103,13 @@ struct options {
 	size_t mmap_max; /* how many at once; 0: none */
 	size_t top_pad;
 	size_t arena_max; /* 0: one for each CPU */
-	size_t mxfast; /* largest request for a fast bin */
-	size_t perturb; /* byte; 0: off */
-	size_t small; /* small pages on */
-	size_t cache; /* thread caches of chunks on */
-	size_t heat; /* allocations before a class is hot */
-	size_t purge_ms; /* 0: at once; SIZE_MAX: never */
-	bool dynamic; /* thresholds follow the program */
+	size_t mxfast;	  /* largest request for a fast bin */
+	size_t perturb;	  /* byte; 0: off */
+	size_t small;	  /* small pages on */
+	size_t cache;	  /* thread caches of chunks on */
+	size_t heat;	  /* allocations before a class is hot */
+	size_t purge_ms;  /* 0: at once; SIZE_MAX: never */
+	bool dynamic;	  /* thresholds follow the program */
 };
 extern struct options opt;
 void option_init(void);
@@ -145,10 +145,10 @@ struct block {
 };
 
 enum page_state {
-	PAGE_FREE, /* in the region's pool */
+	PAGE_FREE,    /* in the region's pool */
 	PAGE_CURRENT, /* its owner allocates from it */
 	PAGE_PARTIAL, /* on its owner's list for the class */
-	PAGE_FULL, /* on no list; the first free brings it back */
+	PAGE_FULL,    /* on no list; the first free brings it back */
 };
 
 /*
@@ -163,7 +163,7 @@ enum page_state {
 struct page {
 	struct block *free;
 	struct heap *owner;
-	uint32_t left; /* frees until free() must look closer */
+	uint32_t left;	 /* frees until free() must look closer */
 	uint32_t remote; /* count << 16 | 1 + head's offset / 16 */
 	uint16_t nr_full;
 	uint16_t nr_carved; /* blocks that have been on the free list */
@@ -179,7 +179,7 @@ _Static_assert(sizeof(struct page) == CACHE_LINE, "one line a page");
 
 struct region {
 	uintptr_t base; /* 2^63 until the first page is asked for */
-	size_t size; /* of what was reserved; 0 until then */
+	size_t size;	/* of what was reserved; 0 until then */
 	struct page *pages;
 };
 extern struct region region;
@@ -187,9 +187,9 @@ extern struct region region;
 extern size_t region_used;
 
 struct region_stats {
-	size_t reserved, committed; /* bytes */
+	size_t reserved, committed;	    /* bytes */
 	size_t nr_used, nr_dirty, nr_clean; /* pages */
-	size_t nr_purged; /* pages given back so far */
+	size_t nr_purged;		    /* pages given back so far */
 };
 
 static inline bool region_has(const void *p)
@@ -226,9 +226,9 @@ void region_fork_prepare(void);
 void region_fork_done(bool child);
 
 /* ---- cache.c, small.c, thread.c ----------------------------------------------------- */
-#define NR_CACHE    80 /* 16 in each of 5 doublings */
+#define NR_CACHE    80		   /* 16 in each of 5 doublings */
 #define CACHE_LEAST ((size_t)1088) /* the smallest class, as a chunk */
-#define CACHE_MOST  (32 * KIB) /* the largest */
+#define CACHE_MOST  (32 * KIB)	   /* the largest */
 struct cached;
 
 struct heap {
@@ -236,7 +236,7 @@ struct heap {
 	struct page *partial[NR_CLASSES];
 	uint8_t heat[NR_CLASSES];
 	struct page *pending; /* atomic: pages with remote frees */
-	struct heap *next; /* all heaps */
+	struct heap *next;    /* all heaps */
 	struct heap *next_idle;
 	bool idle;
 	bool dead; /* its thread was lost in a fork */
@@ -245,7 +245,7 @@ struct heap {
 	uint8_t nr_cached[NR_CACHE];
 	uint8_t cache_heat, cache_hand;
 	size_t cache_bytes, cache_most;
-	uint64_t nr_slow; /* times the slow path was taken */
+	uint64_t nr_slow;      /* times the slow path was taken */
 	uint64_t nr_collected; /* remote frees collected */
 };
 
@@ -261,7 +261,7 @@ void small_free_slow(struct heap *h, struct page *pg);
 void small_free_remote(struct page *pg, struct block *b);
 void small_collect(struct heap *h);
 void small_flush(struct heap *h); /* empty pages back to the region */
-void small_stop(struct heap *h); /* take no more from current pages */
+void small_stop(struct heap *h);  /* take no more from current pages */
 void small_check_free(struct page *pg, void *p); /* aborts if bad */
 void small_validate(struct heap *h);
 

@@ -35,9 +35,9 @@ enum option_flags {
 };
 
 static const struct option {
-	const char *name; /* in QUIRE_MALLOC */
+	const char *name;  /* in QUIRE_MALLOC */
 	const char *glibc; /* environment variable, or NULL */
-	int param; /* of mallopt, or 0 */
+	int param;	   /* of mallopt, or 0 */
 	size_t *value;
 	size_t max;
 	int flags;

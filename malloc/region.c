@@ -30,9 +30,9 @@ struct region region = {.base = (uintptr_t)1 << 63};
 
 static struct {
 	struct lock lock;
-	bool failed; /* no reservation to be had */
-	size_t nr_fresh; /* index of the first page never used */
-	size_t committed; /* bytes */
+	bool failed;	   /* no reservation to be had */
+	size_t nr_fresh;   /* index of the first page never used */
+	size_t committed;  /* bytes */
 	struct page dirty; /* ring; next: the one freed last */
 	struct page *clean;
 	size_t nr_dirty, nr_clean, nr_used, nr_purged;

@@ -9,9 +9,9 @@
 struct mm_boot;
 
 void page_init(const struct mm_boot *boot); /* mm/page */
-void kmem_cache_init(void); /* mm/slab */
-void vmalloc_init(void); /* mm/vmalloc */
-void aspace_init(void); /* mm/aspace */
-void cache_init(void); /* mm/cache */
+void kmem_cache_init(void);		    /* mm/slab */
+void vmalloc_init(void);		    /* mm/vmalloc */
+void aspace_init(void);			    /* mm/aspace */
+void cache_init(void);			    /* mm/cache */
 
 #endif

@@ -13,13 +13,13 @@
 #include <quire/xarray.h>
 
 struct address_space {
-	struct xarray i_pages;		/* index -> struct page, referenced */
-	spinlock_t i_lock;		/* guards i_pages' changes, nrpages */
+	struct xarray i_pages; /* index -> struct page, referenced */
+	spinlock_t i_lock;     /* guards i_pages' changes, nrpages */
 	unsigned long nrpages;
-	u64 i_size;			/* bytes; reads and faults end here */
-	spinlock_t i_mmap_lock;		/* guards i_mmap */
-	struct rb_root i_mmap;		/* areas that map it, by pgoff */
-	void *host;			/* the inode, or NULL */
+	u64 i_size;		/* bytes; reads and faults end here */
+	spinlock_t i_mmap_lock; /* guards i_mmap */
+	struct rb_root i_mmap;	/* areas that map it, by pgoff */
+	void *host;		/* the inode, or NULL */
 };
 
 #endif

@@ -12,48 +12,50 @@
 struct page;
 
 /* Where the frame may lie. */
-#define __GFP_DMA		((gfp_t)0x0001)	/* below 16 MiB */
-#define __GFP_HIGHMEM		((gfp_t)0x0002)	/* may have no kernel mapping */
-#define __GFP_DMA32		((gfp_t)0x0004)	/* below 4 GiB */
-#define __GFP_MOVABLE		((gfp_t)0x0008)	/* can be migrated */
-#define GFP_ZONEMASK		((gfp_t)0x000f)
+#define __GFP_DMA     ((gfp_t)0x0001) /* below 16 MiB */
+#define __GFP_HIGHMEM ((gfp_t)0x0002) /* may have no kernel mapping */
+#define __GFP_DMA32   ((gfp_t)0x0004) /* below 4 GiB */
+#define __GFP_MOVABLE ((gfp_t)0x0008) /* can be migrated */
+#define GFP_ZONEMASK  ((gfp_t)0x000f)
 /* What it is for. */
-#define __GFP_RECLAIMABLE	((gfp_t)0x0010)	/* a shrinker can free it */
-#define __GFP_ACCOUNT		((gfp_t)0x0020) /* charged to a memory cgroup:
+#define __GFP_RECLAIMABLE ((gfp_t)0x0010) /* a shrinker can free it */
+#define __GFP_ACCOUNT \
+	((gfp_t)0x0020)		    /* charged to a memory cgroup:
 						   there are none */
-#define __GFP_ZERO		((gfp_t)0x0100)	/* cleared */
-#define __GFP_COMP		((gfp_t)0x0200)	/* one compound page */
-#define __GFP_WRITE		((gfp_t)0x0400)	/* will be dirtied */
-#define __GFP_HARDWALL		((gfp_t)0x0800) /* within the task's cpuset:
+#define __GFP_ZERO  ((gfp_t)0x0100) /* cleared */
+#define __GFP_COMP  ((gfp_t)0x0200) /* one compound page */
+#define __GFP_WRITE ((gfp_t)0x0400) /* will be dirtied */
+#define __GFP_HARDWALL \
+	((gfp_t)0x0800)		       /* within the task's cpuset:
 						   there are none */
-#define __GFP_THISNODE		((gfp_t)0x1000)	/* this node or nothing */
+#define __GFP_THISNODE ((gfp_t)0x1000) /* this node or nothing */
 /* How hard to try. */
-#define __GFP_HIGH		((gfp_t)0x00010000) /* may use reserves */
-#define __GFP_MEMALLOC		((gfp_t)0x00020000) /* may use all reserves */
-#define __GFP_NOMEMALLOC	((gfp_t)0x00040000) /* never reserves */
-#define __GFP_IO		((gfp_t)0x00080000) /* reclaim may start I/O */
-#define __GFP_FS		((gfp_t)0x00100000) /* ... and call file systems */
-#define __GFP_DIRECT_RECLAIM	((gfp_t)0x00200000) /* may sleep to reclaim */
-#define __GFP_KSWAPD_RECLAIM	((gfp_t)0x00400000) /* may wake kswapd */
-#define __GFP_NOWARN		((gfp_t)0x00800000) /* no failure report */
-#define __GFP_RETRY_MAYFAIL	((gfp_t)0x01000000)
-#define __GFP_NOFAIL		((gfp_t)0x02000000) /* loop until it works */
-#define __GFP_NORETRY		((gfp_t)0x04000000) /* one light attempt */
+#define __GFP_HIGH	     ((gfp_t)0x00010000) /* may use reserves */
+#define __GFP_MEMALLOC	     ((gfp_t)0x00020000) /* may use all reserves */
+#define __GFP_NOMEMALLOC     ((gfp_t)0x00040000) /* never reserves */
+#define __GFP_IO	     ((gfp_t)0x00080000) /* reclaim may start I/O */
+#define __GFP_FS	     ((gfp_t)0x00100000) /* ... and call file systems */
+#define __GFP_DIRECT_RECLAIM ((gfp_t)0x00200000) /* may sleep to reclaim */
+#define __GFP_KSWAPD_RECLAIM ((gfp_t)0x00400000) /* may wake kswapd */
+#define __GFP_NOWARN	     ((gfp_t)0x00800000) /* no failure report */
+#define __GFP_RETRY_MAYFAIL  ((gfp_t)0x01000000)
+#define __GFP_NOFAIL	     ((gfp_t)0x02000000) /* loop until it works */
+#define __GFP_NORETRY	     ((gfp_t)0x04000000) /* one light attempt */
 
-#define __GFP_RECLAIM	(__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
-#define GFP_ATOMIC	(__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
-#define GFP_KERNEL	(__GFP_RECLAIM | __GFP_IO | __GFP_FS)
-#define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
-#define GFP_NOWAIT	(__GFP_KSWAPD_RECLAIM | __GFP_NOWARN)
-#define GFP_NOIO	(__GFP_RECLAIM)
-#define GFP_NOFS	(__GFP_RECLAIM | __GFP_IO)
-#define GFP_USER	(GFP_KERNEL | __GFP_HARDWALL)
-#define GFP_DMA		__GFP_DMA
-#define GFP_DMA32	__GFP_DMA32
-#define GFP_HIGHUSER	(GFP_USER | __GFP_HIGHMEM)
+#define __GFP_RECLAIM	     (__GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM)
+#define GFP_ATOMIC	     (__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
+#define GFP_KERNEL	     (__GFP_RECLAIM | __GFP_IO | __GFP_FS)
+#define GFP_KERNEL_ACCOUNT   (GFP_KERNEL | __GFP_ACCOUNT)
+#define GFP_NOWAIT	     (__GFP_KSWAPD_RECLAIM | __GFP_NOWARN)
+#define GFP_NOIO	     (__GFP_RECLAIM)
+#define GFP_NOFS	     (__GFP_RECLAIM | __GFP_IO)
+#define GFP_USER	     (GFP_KERNEL | __GFP_HARDWALL)
+#define GFP_DMA		     __GFP_DMA
+#define GFP_DMA32	     __GFP_DMA32
+#define GFP_HIGHUSER	     (GFP_USER | __GFP_HIGHMEM)
 #define GFP_HIGHUSER_MOVABLE (GFP_HIGHUSER | __GFP_MOVABLE)
 
-#define MAX_ORDER	10		/* the largest order, inclusive */
+#define MAX_ORDER	     10 /* the largest order, inclusive */
 
 static inline bool gfpflags_allow_blocking(gfp_t gfp)
 {
@@ -70,7 +72,7 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp)
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
-#define alloc_page(gfp)	alloc_pages((gfp), 0)
+#define alloc_page(gfp) alloc_pages((gfp), 0)
 
 /* The same as a direct-map address, 0 on failure; never HIGHMEM. */
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
@@ -83,8 +85,8 @@ unsigned long get_zeroed_page(gfp_t gfp);
  */
 void __free_pages(struct page *page, unsigned int order);
 void free_pages(unsigned long addr, unsigned int order);
-#define __free_page(page)	__free_pages((page), 0)
-#define free_page(addr)		free_pages((addr), 0)
+#define __free_page(page) __free_pages((page), 0)
+#define free_page(addr)	  free_pages((addr), 0)
 
 /*
  * alloc_pages_bulk - up to nr order-0 frames into pages[]; NULL slots are

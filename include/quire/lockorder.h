@@ -16,30 +16,30 @@
 #define QUIRE_LOCKORDER_H
 
 enum lock_rank {
-	LOCK_RANK_NONE,		/* not checked */
+	LOCK_RANK_NONE, /* not checked */
 	/* kernel/: outermost spinlocks */
-	LOCK_RANK_TASKLIST,	/* process tree */
-	LOCK_RANK_SIGHAND,	/* a process's signals */
-	LOCK_RANK_FILES,	/* descriptor table */
-	LOCK_RANK_FS,		/* dentries, inodes, mounts */
-	LOCK_RANK_PIPE,		/* one pipe, tty or stream */
-	LOCK_RANK_FUTEX,	/* a bucket of waiters; never from interrupts */
+	LOCK_RANK_TASKLIST, /* process tree */
+	LOCK_RANK_SIGHAND,  /* a process's signals */
+	LOCK_RANK_FILES,    /* descriptor table */
+	LOCK_RANK_FS,	    /* dentries, inodes, mounts */
+	LOCK_RANK_PIPE,	    /* one pipe, tty or stream */
+	LOCK_RANK_FUTEX,    /* a bucket of waiters; never from interrupts */
 	/* mm/ */
-	LOCK_RANK_I_MMAP,	/* file rmap: mappings of one file */
-	LOCK_RANK_ANON_VMA,	/* anonymous rmap */
-	LOCK_RANK_MM,		/* mm->page_table_lock */
-	LOCK_RANK_PTL,		/* one page-table page */
-	LOCK_RANK_I_PAGES,	/* page cache of one file */
-	LOCK_RANK_VMAP,		/* vmalloc ranges */
-	LOCK_RANK_SLAB_LIST,	/* list of caches */
-	LOCK_RANK_SLAB_NODE,	/* a node's partial slabs */
-	LOCK_RANK_SLAB,		/* one slab page */
+	LOCK_RANK_I_MMAP,    /* file rmap: mappings of one file */
+	LOCK_RANK_ANON_VMA,  /* anonymous rmap */
+	LOCK_RANK_MM,	     /* mm->page_table_lock */
+	LOCK_RANK_PTL,	     /* one page-table page */
+	LOCK_RANK_I_PAGES,   /* page cache of one file */
+	LOCK_RANK_VMAP,	     /* vmalloc ranges */
+	LOCK_RANK_SLAB_LIST, /* list of caches */
+	LOCK_RANK_SLAB_NODE, /* a node's partial slabs */
+	LOCK_RANK_SLAB,	     /* one slab page */
 	LOCK_RANK_LRU,
-	LOCK_RANK_PCP,		/* per-CPU page lists */
-	LOCK_RANK_ZONE,		/* buddy free lists */
+	LOCK_RANK_PCP,	/* per-CPU page lists */
+	LOCK_RANK_ZONE, /* buddy free lists */
 	/* leaves, also taken from interrupts */
-	LOCK_RANK_WAITQ,	/* hashed wait queues of the scheduler */
-	LOCK_RANK_RQ,		/* run queues */
+	LOCK_RANK_WAITQ, /* hashed wait queues of the scheduler */
+	LOCK_RANK_RQ,	 /* run queues */
 	LOCK_RANK_CONSOLE,
 	NR_LOCK_RANKS
 };

@@ -28,67 +28,67 @@ struct vm_file;
 struct address_space;
 
 /* vm_flags, with Linux's values and the letters of smaps' VmFlags. */
-#define VM_READ		0x00000001UL	/* rd */
-#define VM_WRITE	0x00000002UL	/* wr */
-#define VM_EXEC		0x00000004UL	/* ex */
-#define VM_SHARED	0x00000008UL	/* sh */
-#define VM_MAYREAD	0x00000010UL	/* mr */
-#define VM_MAYWRITE	0x00000020UL	/* mw */
-#define VM_MAYEXEC	0x00000040UL	/* me */
-#define VM_MAYSHARE	0x00000080UL	/* ms */
-#define VM_GROWSDOWN	0x00000100UL	/* gd */
-#define VM_PFNMAP	0x00000400UL	/* pf */
-#define VM_LOCKED	0x00002000UL	/* lo */
-#define VM_IO		0x00004000UL	/* io */
-#define VM_SEQ_READ	0x00008000UL	/* sr */
-#define VM_RAND_READ	0x00010000UL	/* rr */
-#define VM_DONTCOPY	0x00020000UL	/* dc */
-#define VM_DONTEXPAND	0x00040000UL	/* de */
-#define VM_ACCOUNT	0x00100000UL	/* ac */
-#define VM_NORESERVE	0x00200000UL	/* nr */
-#define VM_WIPEONFORK	0x02000000UL	/* wf */
-#define VM_DONTDUMP	0x04000000UL	/* dd */
-#define VM_SOFTDIRTY	0x08000000UL	/* sd */
+#define VM_READ		0x00000001UL /* rd */
+#define VM_WRITE	0x00000002UL /* wr */
+#define VM_EXEC		0x00000004UL /* ex */
+#define VM_SHARED	0x00000008UL /* sh */
+#define VM_MAYREAD	0x00000010UL /* mr */
+#define VM_MAYWRITE	0x00000020UL /* mw */
+#define VM_MAYEXEC	0x00000040UL /* me */
+#define VM_MAYSHARE	0x00000080UL /* ms */
+#define VM_GROWSDOWN	0x00000100UL /* gd */
+#define VM_PFNMAP	0x00000400UL /* pf */
+#define VM_LOCKED	0x00002000UL /* lo */
+#define VM_IO		0x00004000UL /* io */
+#define VM_SEQ_READ	0x00008000UL /* sr */
+#define VM_RAND_READ	0x00010000UL /* rr */
+#define VM_DONTCOPY	0x00020000UL /* dc */
+#define VM_DONTEXPAND	0x00040000UL /* de */
+#define VM_ACCOUNT	0x00100000UL /* ac */
+#define VM_NORESERVE	0x00200000UL /* nr */
+#define VM_WIPEONFORK	0x02000000UL /* wf */
+#define VM_DONTDUMP	0x04000000UL /* dd */
+#define VM_SOFTDIRTY	0x08000000UL /* sd */
 #define VM_STACK	VM_GROWSDOWN
-#define VM_ACCESS_FLAGS	(VM_READ | VM_WRITE | VM_EXEC)
+#define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
 /* Never merged with a neighbour. */
-#define VM_SPECIAL	(VM_IO | VM_DONTEXPAND | VM_PFNMAP)
+#define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP)
 
 /* si_code of the signals that mm_fault() asks for: sigaction(2). */
-#define SEGV_CODE_MAPERR	1
-#define SEGV_CODE_ACCERR	2
-#define BUS_CODE_ADRERR		2
+#define SEGV_CODE_MAPERR 1
+#define SEGV_CODE_ACCERR 2
+#define BUS_CODE_ADRERR	 2
 
 /* The least room below a stack area (Linux's stack_guard_gap). */
-#define STACK_GUARD_GAP		(256UL << PAGE_SHIFT)
+#define STACK_GUARD_GAP (256UL << PAGE_SHIFT)
 /* Lowest address that can be mapped (vm.mmap_min_addr). */
-#define MMAP_MIN_ADDR		65536UL
+#define MMAP_MIN_ADDR 65536UL
 
 /* What a fault was, and how it went. */
-#define FAULT_FLAG_WRITE	0x01
-#define FAULT_FLAG_INSTRUCTION	0x02
-#define FAULT_FLAG_USER		0x04	/* from user mode, not a kernel copy */
-#define FAULT_FLAG_REMOTE	0x08	/* on behalf of another process */
+#define FAULT_FLAG_WRITE       0x01
+#define FAULT_FLAG_INSTRUCTION 0x02
+#define FAULT_FLAG_USER	       0x04 /* from user mode, not a kernel copy */
+#define FAULT_FLAG_REMOTE      0x08 /* on behalf of another process */
 
-#define VM_FAULT_OOM		((vm_fault_t)0x001)
-#define VM_FAULT_SIGBUS		((vm_fault_t)0x002)
-#define VM_FAULT_MAJOR		((vm_fault_t)0x004)
-#define VM_FAULT_SIGSEGV	((vm_fault_t)0x040)
-#define VM_FAULT_NOPAGE		((vm_fault_t)0x100) /* entry was installed */
-#define VM_FAULT_LOCKED		((vm_fault_t)0x200)
-#define VM_FAULT_RETRY		((vm_fault_t)0x400)
-#define VM_FAULT_ERROR	(VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)
+#define VM_FAULT_OOM	       ((vm_fault_t)0x001)
+#define VM_FAULT_SIGBUS	       ((vm_fault_t)0x002)
+#define VM_FAULT_MAJOR	       ((vm_fault_t)0x004)
+#define VM_FAULT_SIGSEGV       ((vm_fault_t)0x040)
+#define VM_FAULT_NOPAGE	       ((vm_fault_t)0x100) /* entry was installed */
+#define VM_FAULT_LOCKED	       ((vm_fault_t)0x200)
+#define VM_FAULT_RETRY	       ((vm_fault_t)0x400)
+#define VM_FAULT_ERROR	       (VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)
 
 struct vm_fault {
 	struct vm_area_struct *vma;
-	unsigned int flags;		/* FAULT_FLAG_* */
-	pgoff_t pgoff;			/* in the file */
-	unsigned long address;		/* page-aligned */
-	struct page *page;		/* out: referenced, for ->fault */
+	unsigned int flags;    /* FAULT_FLAG_* */
+	pgoff_t pgoff;	       /* in the file */
+	unsigned long address; /* page-aligned */
+	struct page *page;     /* out: referenced, for ->fault */
 };
 
 struct vm_operations_struct {
-	void (*open)(struct vm_area_struct *vma);	/* a copy was made */
+	void (*open)(struct vm_area_struct *vma); /* a copy was made */
 	void (*close)(struct vm_area_struct *vma);
 	/*
 	 * mmap_lock held for reading.  0 with vmf->page, or VM_FAULT_*.
@@ -129,60 +129,65 @@ struct vm_file_ops {
 
 struct vm_file {
 	const struct vm_file_ops *ops;
-	struct address_space *mapping;	/* or NULL */
-	bool can_read, can_write, can_exec;	/* how it was opened */
+	struct address_space *mapping;	    /* or NULL */
+	bool can_read, can_write, can_exec; /* how it was opened */
 };
 
 struct vm_area_struct {
-	unsigned long vm_start;		/* first byte */
-	unsigned long vm_end;		/* first byte after */
-	unsigned long vm_flags;		/* VM_* */
-	u64 vm_page_prot;		/* entry bits that vm_flags give */
-	pgoff_t vm_pgoff;		/* vm_start's offset, in pages */
+	unsigned long vm_start; /* first byte */
+	unsigned long vm_end;	/* first byte after */
+	unsigned long vm_flags; /* VM_* */
+	u64 vm_page_prot;	/* entry bits that vm_flags give */
+	pgoff_t vm_pgoff;	/* vm_start's offset, in pages */
 	struct mm_struct *vm_mm;
-	struct rb_node vm_rb;		/* mm->mm_rb, by address */
-	unsigned long gap;		/* free bytes in front */
-	unsigned long rb_subtree_gap;	/* the largest gap in the subtree */
-	struct list_head vm_list;	/* mm->mmap, by address */
-	struct vm_file *vm_file;	/* referenced, or NULL */
+	struct rb_node vm_rb;	      /* mm->mm_rb, by address */
+	unsigned long gap;	      /* free bytes in front */
+	unsigned long rb_subtree_gap; /* the largest gap in the subtree */
+	struct list_head vm_list;     /* mm->mmap, by address */
+	struct vm_file *vm_file;      /* referenced, or NULL */
 	const struct vm_operations_struct *vm_ops;
 	void *vm_private_data;
-	struct rb_node shared_rb;	/* mapping->i_mmap, by vm_pgoff */
+	struct rb_node shared_rb; /* mapping->i_mmap, by vm_pgoff */
 	pgoff_t shared_subtree_last;
-	void *anon_vma;			/* anonymous rmap object */
-	bool anon_used;			/* anonymous pages were put in: fork
+	void *anon_vma; /* anonymous rmap object */
+	bool anon_used; /* anonymous pages were put in: fork
 					   must copy, vm_pgoff must stay */
 };
 
-enum rss_counter { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES,
-		   NR_MM_COUNTERS };
+enum rss_counter {
+	MM_FILEPAGES,
+	MM_ANONPAGES,
+	MM_SWAPENTS,
+	MM_SHMEMPAGES,
+	NR_MM_COUNTERS
+};
 
 struct mm_struct {
-	u32 mm_users;			/* threads and borrowers */
-	u32 mm_count;			/* users as one, and lazy CPUs */
+	u32 mm_users; /* threads and borrowers */
+	u32 mm_count; /* users as one, and lazy CPUs */
 	pte_t *pgd;
 	struct rw_semaphore mmap_lock;
 	struct rb_root mm_rb;
-	struct list_head mmap;		/* all areas, by address */
-	struct vm_area_struct *mmap_cache;	/* last found */
+	struct list_head mmap;		   /* all areas, by address */
+	struct vm_area_struct *mmap_cache; /* last found */
 	unsigned int map_count;
 	unsigned long mmap_base;	/* top-down mappings start below */
-	unsigned long mmap_legacy_base;	/* bottom-up ones start here */
+	unsigned long mmap_legacy_base; /* bottom-up ones start here */
 	unsigned long total_vm;		/* pages, by kind */
 	unsigned long data_vm, exec_vm, stack_vm, locked_vm;
 	unsigned long hiwater_rss, hiwater_vm;
-	long rss_stat[NR_MM_COUNTERS];	/* atomic */
-	unsigned long pgtables_bytes;	/* atomic */
+	long rss_stat[NR_MM_COUNTERS]; /* atomic */
+	unsigned long pgtables_bytes;  /* atomic */
 	unsigned long def_flags;
 	unsigned long start_code, end_code, start_data, end_data;
 	unsigned long start_brk, brk, start_stack;
 	unsigned long arg_start, arg_end, env_start, env_end;
-	unsigned long min_flt, maj_flt;	/* atomic */
+	unsigned long min_flt, maj_flt;				    /* atomic */
 	unsigned long rlim_as, rlim_data, rlim_stack, rlim_memlock; /* bytes */
-	u64 cpu_bitmap[DIV_ROUND_UP(NR_CPUS, 64)];	/* who may hold TLB
+	u64 cpu_bitmap[DIV_ROUND_UP(NR_CPUS, 64)]; /* who may hold TLB
 							   entries */
-	u64 context_id;			/* never used twice */
-	void *owner;			/* the kernel's */
+	u64 context_id;				   /* never used twice */
+	void *owner;				   /* the kernel's */
 };
 
 /* ---- life ---- */
@@ -206,9 +211,8 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm);
 
 /* The address, or -E as a value (IS_ERR_VALUE). file may be NULL. */
 unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
-		      unsigned long addr, unsigned long len,
-		      unsigned long prot, unsigned long flags,
-		      pgoff_t pgoff);
+		      unsigned long addr, unsigned long len, unsigned long prot,
+		      unsigned long flags, pgoff_t pgoff);
 int vm_munmap(struct mm_struct *mm, unsigned long start, size_t len);
 int vm_mprotect(struct mm_struct *mm, unsigned long start, size_t len,
 		unsigned long prot);
@@ -225,7 +229,7 @@ int vm_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 struct mm_layout {
 	bool randomize;
 	bool randomize_brk;
-	unsigned long rlim_stack;	/* bytes */
+	unsigned long rlim_stack; /* bytes */
 };
 
 /* Choose mmap_base and the stack's top; before anything is mapped. */
@@ -259,8 +263,7 @@ vm_fault_t mm_fault(struct mm_struct *mm, unsigned long addr,
  * with a reference; ERR_PTR(-EFAULT) or -ENOMEM.  For futexes, /proc/PID/mem,
  * and kernel copies into another process.
  */
-struct page *mm_get_page(struct mm_struct *mm, unsigned long addr,
-			 bool write);
+struct page *mm_get_page(struct mm_struct *mm, unsigned long addr, bool write);
 /* Copy between kernel memory and mm; bytes done, short at the first fault. */
 size_t access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf,
 			size_t len, bool write);
@@ -280,8 +283,7 @@ struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr);
 /* The same, and the area before it (or the last one) in *prev. */
 struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
 				     struct vm_area_struct **prev);
-#define for_each_vma(mm, vma) \
-	list_for_each_entry(vma, &(mm)->mmap, vm_list)
+#define for_each_vma(mm, vma) list_for_each_entry(vma, &(mm)->mmap, vm_list)
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
 {
 	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
@@ -294,7 +296,7 @@ static inline void mmap_read_unlock(struct mm_struct *mm)
 {
 	up_read(&mm->mmap_lock);
 }
-unsigned long get_mm_rss(const struct mm_struct *mm);	/* pages */
+unsigned long get_mm_rss(const struct mm_struct *mm); /* pages */
 static inline unsigned long get_mm_counter(const struct mm_struct *mm,
 					   enum rss_counter member)
 {

@@ -28,7 +28,7 @@
 #include <arch.h>
 
 /* Frames linked by number; PFN_NIL ends a list. */
-#define PFN_NIL		((u32)~0U)
+#define PFN_NIL ((u32)~0U)
 
 struct page_link {
 	u32 next;
@@ -46,23 +46,23 @@ struct kmem_cache;
 struct address_space;
 
 struct page {
-	u32 flags;		/* PG_* bits, node, zone; atomic */
-	u32 _refcount;		/* users; 0 is free */
+	u32 flags;     /* PG_* bits, node, zone; atomic */
+	u32 _refcount; /* users; 0 is free */
 	union {
-		s32 _mapcount;	/* page-table entries - 1, user pages */
-		spinlock_raw_t ptl;	/* PG_table: its split lock */
-		u32 slab_counts;	/* PG_slab: owned by mm/slab */
+		s32 _mapcount;	    /* page-table entries - 1, user pages */
+		spinlock_raw_t ptl; /* PG_table: its split lock */
+		u32 slab_counts;    /* PG_slab: owned by mm/slab */
 	};
-	u32 private;		/* owner's: order, migrate type, ... */
-	struct page_link link;	/* the list its owner keeps it on */
+	u32 private;	       /* owner's: order, migrate type, ... */
+	struct page_link link; /* the list its owner keeps it on */
 	union {
-		u64 mapping_index;	/* page_mapping(), page_index() */
+		u64 mapping_index; /* page_mapping(), page_index() */
 		struct kmem_cache *slab_cache;
 		struct {
-			u16 nr_used;	/* PG_table: entries in use */
-			u16 level;	/* 0: leaf table */
+			u16 nr_used; /* PG_table: entries in use */
+			u16 level;   /* 0: leaf table */
 		} table;
-		u32 compound_head;	/* tail page: frame number of head */
+		u32 compound_head; /* tail page: frame number of head */
 	};
 };
 
@@ -74,48 +74,60 @@ _Static_assert(sizeof(struct page) == 32, "page descriptor is 32 bytes");
  *   node   zone    PG_* bits
  */
 enum pageflags {
-	PG_locked,		/* under I/O or truncation; waiters sleep */
-	PG_reserved,		/* never given to the buddy system */
-	PG_buddy,		/* first frame of a free run */
-	PG_pcp,			/* on a per-CPU list */
+	PG_locked,   /* under I/O or truncation; waiters sleep */
+	PG_reserved, /* never given to the buddy system */
+	PG_buddy,    /* first frame of a free run */
+	PG_pcp,	     /* on a per-CPU list */
 	PG_slab,
-	PG_table,		/* a page-table page */
-	PG_head,		/* head of a compound page; private = order */
+	PG_table, /* a page-table page */
+	PG_head,  /* head of a compound page; private = order */
 	PG_tail,
 	PG_uptodate,
 	PG_dirty,
 	PG_writeback,
 	PG_referenced,
 	PG_active,
-	PG_lru,			/* on an LRU list */
+	PG_lru, /* on an LRU list */
 	PG_unevictable,
 	PG_mlocked,
-	PG_swapbacked,		/* anonymous or shmem */
-	PG_anon_exclusive,	/* anonymous, one process only: reuse on write */
-	PG_offline,		/* logically unplugged */
-	PG_run,			/* first of an allocated run that is not compound;
+	PG_swapbacked,	   /* anonymous or shmem */
+	PG_anon_exclusive, /* anonymous, one process only: reuse on write */
+	PG_offline,	   /* logically unplugged */
+	PG_run,		   /* first of an allocated run that is not compound;
 				   the next frame's private = order */
 	NR_PAGEFLAGS
 };
 
-#define PAGEFLAGS_ZONE_SHIFT	23
-#define PAGEFLAGS_NODE_SHIFT	26
+#define PAGEFLAGS_ZONE_SHIFT 23
+#define PAGEFLAGS_NODE_SHIFT 26
 _Static_assert(NR_PAGEFLAGS <= PAGEFLAGS_ZONE_SHIFT, "flags fit");
 _Static_assert(MAX_NUMNODES <= 64, "node number fits");
 
 /* One bit of flags, tested, set and cleared atomically. */
-#define PAGE_FLAG(Name, bit) \
-static inline bool Page##Name(const struct page *page) \
-{ return READ_ONCE(page->flags) & (1U << PG_##bit); } \
-static inline void SetPage##Name(struct page *page) \
-{ __atomic_fetch_or(&page->flags, 1U << PG_##bit, __ATOMIC_RELAXED); } \
-static inline void ClearPage##Name(struct page *page) \
-{ __atomic_fetch_and(&page->flags, ~(1U << PG_##bit), __ATOMIC_RELAXED); } \
-/* Not atomic: the caller is the only one who knows the page. */ \
-static inline void __SetPage##Name(struct page *page) \
-{ WRITE_ONCE(page->flags, page->flags | 1U << PG_##bit); } \
-static inline void __ClearPage##Name(struct page *page) \
-{ WRITE_ONCE(page->flags, page->flags & ~(1U << PG_##bit)); }
+#define PAGE_FLAG(Name, bit)                                              \
+	static inline bool Page##Name(const struct page *page)            \
+	{                                                                 \
+		return READ_ONCE(page->flags) & (1U << PG_##bit);         \
+	}                                                                 \
+	static inline void SetPage##Name(struct page *page)               \
+	{                                                                 \
+		__atomic_fetch_or(&page->flags, 1U << PG_##bit,           \
+				  __ATOMIC_RELAXED);                      \
+	}                                                                 \
+	static inline void ClearPage##Name(struct page *page)             \
+	{                                                                 \
+		__atomic_fetch_and(&page->flags, ~(1U << PG_##bit),       \
+				   __ATOMIC_RELAXED);                     \
+	}                                                                 \
+	/* Not atomic: the caller is the only one who knows the page. */  \
+	static inline void __SetPage##Name(struct page *page)             \
+	{                                                                 \
+		WRITE_ONCE(page->flags, page->flags | 1U << PG_##bit);    \
+	}                                                                 \
+	static inline void __ClearPage##Name(struct page *page)           \
+	{                                                                 \
+		WRITE_ONCE(page->flags, page->flags & ~(1U << PG_##bit)); \
+	}
 
 PAGE_FLAG(Reserved, reserved)
 PAGE_FLAG(Buddy, buddy)
@@ -149,7 +161,7 @@ static inline int page_to_nid(const struct page *page)
  * The low half of the index is in private.  ANON set: the pointer is the
  * anonymous rmap object (or null); clear: a struct address_space.
  */
-#define PAGE_MAPPING_ANON	1UL
+#define PAGE_MAPPING_ANON 1UL
 
 static inline bool PageAnon(const struct page *page)
 {
@@ -158,9 +170,8 @@ static inline bool PageAnon(const struct page *page)
 
 static inline void *page_rmapping(const struct page *page)
 {
-	return (void *)(uintptr_t)
-		((s64)(page->mapping_index << 16) >> 16 &
-		 ~(s64)PAGE_MAPPING_ANON);
+	return (void *)(uintptr_t)((s64)(page->mapping_index << 16) >> 16 &
+				   ~(s64)PAGE_MAPPING_ANON);
 }
 
 /* The file's pages this page belongs to; NULL for others. */
@@ -179,8 +190,8 @@ static inline void page_set_mapping(struct page *page, uintptr_t mapping,
 				    pgoff_t index)
 {
 	page->private = (u32)index;
-	page->mapping_index = (u64)(index >> 32) << 48 |
-			      ((u64)mapping & 0xffffffffffffUL);
+	page->mapping_index =
+		(u64)(index >> 32) << 48 | ((u64)mapping & 0xffffffffffffUL);
 }
 
 /* ---- zones and nodes ---- */
@@ -205,16 +216,16 @@ enum migratetype {
 	MIGRATE_TYPES
 };
 
-#define NR_ORDERS		(MAX_ORDER + 1)
-#define PAGEBLOCK_ORDER		9
-#define PAGEBLOCK_NR_PAGES	(1UL << PAGEBLOCK_ORDER)
+#define NR_ORDERS	   (MAX_ORDER + 1)
+#define PAGEBLOCK_ORDER	   9
+#define PAGEBLOCK_NR_PAGES (1UL << PAGEBLOCK_ORDER)
 
 enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 
 struct pglist_data;
-struct zone;		/* mm/page/zone.h has the whole */
+struct zone; /* mm/page/zone.h has the whole */
 
-extern unsigned long max_pfn;		/* one above the highest frame */
+extern unsigned long max_pfn; /* one above the highest frame */
 
 /* ---- references ---- */
 
@@ -223,11 +234,11 @@ extern unsigned long max_pfn;		/* one above the highest frame */
  * pageblocks with memory exist; pageblock_flags says which (mm/page/memmap.c).
  */
 extern struct page *mem_map;
-extern u8 *pageblock_flags;	/* by frame number >> PAGEBLOCK_ORDER */
+extern u8 *pageblock_flags; /* by frame number >> PAGEBLOCK_ORDER */
 
-#define PAGEBLOCK_TYPE		0x07	/* enum migratetype */
-#define PAGEBLOCK_PRESENT	0x08	/* has descriptors */
-#define PAGEBLOCK_INIT		0x10	/* and all of them are filled in */
+#define PAGEBLOCK_TYPE	  0x07 /* enum migratetype */
+#define PAGEBLOCK_PRESENT 0x08 /* has descriptors */
+#define PAGEBLOCK_INIT	  0x10 /* and all of them are filled in */
 
 /* The frame's pageblock must be present. */
 static inline struct page *pfn_to_page(unsigned long pfn)
@@ -246,8 +257,9 @@ static inline unsigned long page_to_pfn(const struct page *page)
  */
 static inline bool pfn_valid(unsigned long pfn)
 {
-	return pfn < max_pfn && READ_ONCE(pageblock_flags[pfn >>
-				PAGEBLOCK_ORDER]) & PAGEBLOCK_PRESENT;
+	return pfn < max_pfn &&
+	       READ_ONCE(pageblock_flags[pfn >> PAGEBLOCK_ORDER]) &
+		       PAGEBLOCK_PRESENT;
 }
 
 struct zone *page_zone(const struct page *page);

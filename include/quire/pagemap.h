@@ -27,8 +27,8 @@ struct page *shmem_get_page(struct address_space *mapping, pgoff_t index,
 /* Kernel buffers; bytes done or -E.  Writes extend i_size. */
 mm_ssize_t shmem_read(struct address_space *mapping, u64 pos, void *buf,
 		      size_t len);
-mm_ssize_t shmem_write(struct address_space *mapping, u64 pos,
-		       const void *buf, size_t len);
+mm_ssize_t shmem_write(struct address_space *mapping, u64 pos, const void *buf,
+		       size_t len);
 /* Shrinking unmaps and frees pages above and clears the tail. */
 int shmem_truncate(struct address_space *mapping, u64 size);
 /* Adopt frames (refcount 1 each) as the file's first nr pages. */

@@ -18,13 +18,11 @@
 #define DECLARE_PER_CPU(type, name) \
 	extern __attribute__((section("percpu"))) __typeof__(type) name
 
-#define SHIFT_PERCPU_PTR(ptr, off) \
-	((__typeof__(ptr))((uintptr_t)(ptr) + (off)))
+#define SHIFT_PERCPU_PTR(ptr, off) ((__typeof__(ptr))((uintptr_t)(ptr) + (off)))
 
 /* The copy of this CPU; the caller keeps itself from being moved away. */
-#define this_cpu_ptr(ptr)	SHIFT_PERCPU_PTR(ptr, arch_percpu_offset())
-#define per_cpu_ptr(ptr, cpu) \
-	SHIFT_PERCPU_PTR(ptr, arch_percpu_offset_of(cpu))
+#define this_cpu_ptr(ptr)     SHIFT_PERCPU_PTR(ptr, arch_percpu_offset())
+#define per_cpu_ptr(ptr, cpu) SHIFT_PERCPU_PTR(ptr, arch_percpu_offset_of(cpu))
 
 /* Bounds of the original section, from the linker. */
 extern char __start_percpu[], __stop_percpu[];
@@ -32,7 +30,6 @@ extern char __start_percpu[], __stop_percpu[];
 /* Possible processors: 0 .. nr_cpu_ids-1. */
 extern unsigned int nr_cpu_ids;
 
-#define for_each_possible_cpu(cpu) \
-	for ((cpu) = 0; (cpu) < nr_cpu_ids; (cpu)++)
+#define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < nr_cpu_ids; (cpu)++)
 
 #endif

@@ -49,25 +49,26 @@ struct mm_struct;
 struct mem_range {
 	phys_addr_t start;
 	phys_addr_t end;
-	int nid;			/* node; 0 where there is only one */
-	u32 type;			/* MEM_RANGE_* */
+	int nid;  /* node; 0 where there is only one */
+	u32 type; /* MEM_RANGE_* */
 };
 
 enum {
-	MEM_RANGE_USABLE,		/* ordinary RAM */
-	MEM_RANGE_RESERVED,		/* RAM in use: kernel image, initrd */
-	MEM_RANGE_FIRMWARE,		/* never ours, listed for /proc/iomem */
+	MEM_RANGE_USABLE,   /* ordinary RAM */
+	MEM_RANGE_RESERVED, /* RAM in use: kernel image, initrd */
+	MEM_RANGE_FIRMWARE, /* never ours, listed for /proc/iomem */
 };
 
 /* What the machine knows when the memory manager starts. */
 struct mm_boot {
-	const struct mem_range *ranges;	/* any order; may touch; RESERVED wins */
+	const struct mem_range
+		*ranges; /* any order; may touch; RESERVED wins */
 	unsigned int nr_ranges;
-	unsigned int nr_cpus;		/* possible processors, ids 0..n-1 */
-	unsigned int nr_nodes;		/* at least 1 */
-	const u8 *distances;		/* nr_nodes x nr_nodes, or NULL */
-	const u8 *cpu_to_node;		/* nr_cpus, or NULL: all on node 0 */
-	bool has_highmem;		/* frames above highmem_start unmapped */
+	unsigned int nr_cpus;  /* possible processors, ids 0..n-1 */
+	unsigned int nr_nodes; /* at least 1 */
+	const u8 *distances;   /* nr_nodes x nr_nodes, or NULL */
+	const u8 *cpu_to_node; /* nr_cpus, or NULL: all on node 0 */
+	bool has_highmem;      /* frames above highmem_start unmapped */
 	phys_addr_t highmem_start;
 };
 

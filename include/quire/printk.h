@@ -28,26 +28,29 @@ extern void (*printk_tap)(const char *text);
  * Report an internal error once per place, with file and line, and go on.
  * Yields the condition, so that the caller can contain the damage.
  */
-#define WARN_ON_ONCE(cond) ({ \
-	static bool warned_; \
-	bool warn_ = !!(cond); \
-	if (unlikely(warn_) && \
-	    !__atomic_exchange_n(&warned_, true, __ATOMIC_RELAXED)) \
-		warn_report(__FILE__, __LINE__, #cond); \
-	unlikely(warn_); })
+#define WARN_ON_ONCE(cond)                                                  \
+	({                                                                  \
+		static bool warned_;                                        \
+		bool warn_ = !!(cond);                                      \
+		if (unlikely(warn_) &&                                      \
+		    !__atomic_exchange_n(&warned_, true, __ATOMIC_RELAXED)) \
+			warn_report(__FILE__, __LINE__, #cond);             \
+		unlikely(warn_);                                            \
+	})
 void warn_report(const char *file, int line, const char *what);
 
 /* The machine cannot go on. */
-#define BUG_ON(cond) \
-	do { if (unlikely(cond)) \
-		panic("BUG at %s:%d: %s", __FILE__, __LINE__, #cond); \
+#define BUG_ON(cond)                                                          \
+	do {                                                                  \
+		if (unlikely(cond))                                           \
+			panic("BUG at %s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 
 /* An assertion of checked builds; not evaluated otherwise. */
 #if CONFIG_DEBUG_MM
-#define VM_BUG_ON(cond)	BUG_ON(cond)
+#define VM_BUG_ON(cond) BUG_ON(cond)
 #else
-#define VM_BUG_ON(cond)	((void)sizeof(!(cond)))
+#define VM_BUG_ON(cond) ((void)sizeof(!(cond)))
 #endif
 
 #endif

@@ -17,29 +17,29 @@ typedef struct {
 	u64 v;
 } pte_t;
 
-#define _PAGE_PRESENT	(1UL << 0)
-#define _PAGE_RW	(1UL << 1)
-#define _PAGE_USER	(1UL << 2)
-#define _PAGE_PWT	(1UL << 3)
-#define _PAGE_PCD	(1UL << 4)
-#define _PAGE_ACCESSED	(1UL << 5)
-#define _PAGE_DIRTY	(1UL << 6)
-#define _PAGE_PSE	(1UL << 7)	/* a leaf above level 0 */
-#define _PAGE_GLOBAL	(1UL << 8)
-#define _PAGE_SPECIAL	(1UL << 9)	/* software: no struct page behind */
-#define _PAGE_SOFT_DIRTY (1UL << 10)	/* software */
-#define _PAGE_UFFD_WP	(1UL << 11)	/* software */
-#define _PAGE_NX	(1UL << 63)
+#define _PAGE_PRESENT	 (1UL << 0)
+#define _PAGE_RW	 (1UL << 1)
+#define _PAGE_USER	 (1UL << 2)
+#define _PAGE_PWT	 (1UL << 3)
+#define _PAGE_PCD	 (1UL << 4)
+#define _PAGE_ACCESSED	 (1UL << 5)
+#define _PAGE_DIRTY	 (1UL << 6)
+#define _PAGE_PSE	 (1UL << 7) /* a leaf above level 0 */
+#define _PAGE_GLOBAL	 (1UL << 8)
+#define _PAGE_SPECIAL	 (1UL << 9)  /* software: no struct page behind */
+#define _PAGE_SOFT_DIRTY (1UL << 10) /* software */
+#define _PAGE_UFFD_WP	 (1UL << 11) /* software */
+#define _PAGE_NX	 (1UL << 63)
 /* Not present, but a frame stays behind it: mprotect(PROT_NONE). */
-#define _PAGE_PROTNONE	_PAGE_GLOBAL
-#define PTE_PFN_MASK	0x000ffffffffff000UL
+#define _PAGE_PROTNONE _PAGE_GLOBAL
+#define PTE_PFN_MASK   0x000ffffffffff000UL
 
-#define PTRS_PER_TABLE	512
-#define PTRS_SHIFT	9
+#define PTRS_PER_TABLE 512
+#define PTRS_SHIFT     9
 
 static inline pte_t __pte(u64 v)
 {
-	return (pte_t){ v };
+	return (pte_t){v};
 }
 
 static inline u64 pte_val(pte_t pte)
@@ -135,14 +135,15 @@ static inline pte_t pte_mkspecial(pte_t pte)
 }
 
 /* Protections of a whole mapping. */
-#define PAGE_KERNEL	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | \
-			 _PAGE_DIRTY | _PAGE_GLOBAL | _PAGE_NX)
-#define PAGE_KERNEL_RO	(PAGE_KERNEL & ~(_PAGE_RW | _PAGE_DIRTY))
-#define PAGE_KERNEL_ROX	(PAGE_KERNEL_RO & ~_PAGE_NX)
+#define PAGE_KERNEL                                                \
+	(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED | _PAGE_DIRTY | \
+	 _PAGE_GLOBAL | _PAGE_NX)
+#define PAGE_KERNEL_RO	    (PAGE_KERNEL & ~(_PAGE_RW | _PAGE_DIRTY))
+#define PAGE_KERNEL_ROX	    (PAGE_KERNEL_RO & ~_PAGE_NX)
 #define PAGE_KERNEL_NOCACHE (PAGE_KERNEL | _PAGE_PCD | _PAGE_PWT)
 /* An entry that points to a table: the leaves decide. */
-#define PAGE_TABLE_USER	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | \
-			 _PAGE_ACCESSED | _PAGE_DIRTY)
+#define PAGE_TABLE_USER \
+	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
 #define PAGE_TABLE_KERNEL (PAGE_TABLE_USER & ~_PAGE_USER)
 
 #endif

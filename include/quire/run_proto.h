@@ -23,20 +23,20 @@
 
 #include <stdint.h>
 
-#define RUN_PROTO_VERSION	1
-#define RUN_FRAME_MAX		65536	/* the longest len */
+#define RUN_PROTO_VERSION 1
+#define RUN_FRAME_MAX	  65536 /* the longest len */
 
 enum run_frame_type {
-	RUN_HELLO = 1,		/* both: u32 version */
-	RUN_STDIN,		/* to the guest: bytes; len 0: end of file */
-	RUN_CREDIT,		/* to the host: u32 more bytes of stdin */
-	RUN_SIGNAL,		/* to the guest: u32 signal for the program's
+	RUN_HELLO = 1, /* both: u32 version */
+	RUN_STDIN,     /* to the guest: bytes; len 0: end of file */
+	RUN_CREDIT,    /* to the host: u32 more bytes of stdin */
+	RUN_SIGNAL,    /* to the guest: u32 signal for the program's
 				   foreground process group */
-	RUN_WINSIZE,		/* to the guest: u16 rows, u16 columns */
-	RUN_STDOUT,		/* to the host: bytes */
+	RUN_WINSIZE,   /* to the guest: u16 rows, u16 columns */
+	RUN_STDOUT,    /* to the host: bytes */
 	RUN_STDERR,
-	RUN_EXIT,		/* to the host: u32 wait(2) status; the last */
-	RUN_FAIL,		/* to the host: i32 errno, then text: the
+	RUN_EXIT, /* to the host: u32 wait(2) status; the last */
+	RUN_FAIL, /* to the host: i32 errno, then text: the
 				   program could not be started */
 };
 
@@ -51,9 +51,9 @@ struct run_frame {
  * The log goes to the debug console at port 0xe9.
  */
 enum run_machine_exit {
-	RUN_MACHINE_OFF = 0x10,		/* orderly: power off, reboot, halt */
-	RUN_MACHINE_PANIC = 0x11,	/* the kernel could not go on */
-	RUN_MACHINE_TESTS_FAILED = 0x12,	/* self-tests ran, some failed */
+	RUN_MACHINE_OFF = 0x10,		 /* orderly: power off, reboot, halt */
+	RUN_MACHINE_PANIC = 0x11,	 /* the kernel could not go on */
+	RUN_MACHINE_TESTS_FAILED = 0x12, /* self-tests ran, some failed */
 };
 
 #endif

@@ -14,7 +14,10 @@ struct rw_semaphore {
 	u32 count;
 };
 
-#define RWSEM_INIT	{ 0 }
+#define RWSEM_INIT \
+	{          \
+		0  \
+	}
 
 void init_rwsem(struct rw_semaphore *sem);
 void down_read(struct rw_semaphore *sem);
@@ -32,7 +35,10 @@ struct mutex {
 	u32 state;
 };
 
-#define MUTEX_INIT	{ 0 }
+#define MUTEX_INIT \
+	{          \
+		0  \
+	}
 
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);

@@ -106,7 +106,7 @@ const char *kmem_cache_name(const struct kmem_cache *s);
  * Context: as gfp says.  Result: the caller's, freed with kfree();
  * ZERO_SIZE_PTR for 0; NULL: no memory, or above KMALLOC_MAX_SIZE.
  */
-void *__kmalloc(size_t size, gfp_t gfp); /* size not constant */
+void *__kmalloc(size_t size, gfp_t gfp);     /* size not constant */
 void *kmalloc_large(size_t size, gfp_t gfp); /* frames of its own */
 void *kmalloc_node(size_t size, gfp_t gfp, int nid);
 
@@ -150,7 +150,7 @@ char *kstrndup(const char *s, size_t max, gfp_t gfp);
 /* Any pointer of the family; NULL and ZERO_SIZE_PTR do nothing. */
 void kfree(const void *p);
 void kfree_sensitive(const void *p); /* cleared first */
-size_t ksize(const void *p); /* usable bytes */
+size_t ksize(const void *p);	     /* usable bytes */
 
 /* ---- the whole allocator ---- */
 

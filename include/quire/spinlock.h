@@ -27,17 +27,23 @@ typedef struct spinlock_raw {
 } spinlock_raw_t;
 
 #if CONFIG_DEBUG_LOCKS
-#define SPINLOCK_INIT(rank_)	{ .rank = (rank_) }
+#define SPINLOCK_INIT(rank_)    \
+	{                       \
+		.rank = (rank_) \
+	}
 /* lib/lockdep.c: report and panic on a breach of the order. */
 void lockdep_acquire(spinlock_t *lock, bool nested, bool trylock);
 void lockdep_release(spinlock_t *lock);
 bool lockdep_held(const spinlock_t *lock);
-#define lockdep_assert_held(l)	lockdep_check(lockdep_held(l), #l)
+#define lockdep_assert_held(l) lockdep_check(lockdep_held(l), #l)
 void lockdep_check(bool held, const char *name);
 /* What follows may sleep, if not each time: no spinlock may be held. */
 void might_sleep(void);
 #else
-#define SPINLOCK_INIT(rank_)	{ 0 }
+#define SPINLOCK_INIT(rank_) \
+	{                    \
+		0            \
+	}
 static inline void lockdep_acquire(spinlock_t *lock, bool nested, bool trylock)
 {
 	(void)lock;
@@ -48,7 +54,7 @@ static inline void lockdep_release(spinlock_t *lock)
 {
 	(void)lock;
 }
-#define lockdep_assert_held(l)	((void)(l))
+#define lockdep_assert_held(l) ((void)(l))
 static inline void might_sleep(void)
 {
 }
@@ -115,9 +121,15 @@ static inline bool spin_is_locked(const spinlock_t *lock)
 	return READ_ONCE(lock->locked);
 }
 
-#define spin_lock_irqsave(lock, flags) \
-	do { (flags) = local_irq_save(); spin_lock(lock); } while (0)
+#define spin_lock_irqsave(lock, flags)      \
+	do {                                \
+		(flags) = local_irq_save(); \
+		spin_lock(lock);            \
+	} while (0)
 #define spin_unlock_irqrestore(lock, flags) \
-	do { spin_unlock(lock); local_irq_restore(flags); } while (0)
+	do {                                \
+		spin_unlock(lock);          \
+		local_irq_restore(flags);   \
+	} while (0)
 
 #endif

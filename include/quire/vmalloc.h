@@ -44,8 +44,8 @@ struct vmalloc_info {
 	unsigned long size_bytes; /* with the guard page */
 	const void *caller;
 	unsigned int nr_pages; /* 0: device memory */
-	phys_addr_t phys; /* of device memory */
-	const char *kind; /* "vmalloc", "vmap", "ioremap" */
+	phys_addr_t phys;      /* of device memory */
+	const char *kind;      /* "vmalloc", "vmap", "ioremap" */
 };
 /* fn for each area in use, by address; it must not allocate or sleep. */
 void vmalloc_for_each_info(void (*fn)(const struct vmalloc_info *info,

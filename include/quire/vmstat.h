@@ -11,6 +11,7 @@
 #include <quire/mm_types.h>
 #include <quire/percpu.h>
 
+/* clang-format off */
 /* X(name): an event of /proc/vmstat. */
 #define VM_EVENTS(X) \
 	X(pgalloc_dma) X(pgalloc_dma32) X(pgalloc_normal) \
@@ -40,6 +41,7 @@ enum node_stat {
 #undef X
 	NR_NODE_STATS
 };
+/* clang-format on */
 
 DECLARE_PER_CPU(unsigned long[NR_VM_EVENTS], vm_event_counts);
 DECLARE_PER_CPU(long[NR_NODE_STATS], node_stat_counts);
@@ -52,7 +54,7 @@ static inline void count_vm_events(enum vm_event ev, unsigned long n)
 	WRITE_ONCE(*c, READ_ONCE(*c) + n);
 }
 
-#define count_vm_event(ev)	count_vm_events((ev), 1)
+#define count_vm_event(ev) count_vm_events((ev), 1)
 
 /* Signed change; sums over CPUs are exact when nothing runs. */
 static inline void mod_node_stat(enum node_stat st, long delta)
@@ -63,7 +65,7 @@ static inline void mod_node_stat(enum node_stat st, long delta)
 }
 
 unsigned long sum_vm_event(enum vm_event ev);
-unsigned long node_stat_pages(enum node_stat st);	/* never negative */
+unsigned long node_stat_pages(enum node_stat st); /* never negative */
 unsigned long nr_free_pages(void);
 unsigned long totalram_pages(void);
 

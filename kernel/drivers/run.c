@@ -50,7 +50,7 @@ static struct {
 	u32 head, tail;
 	bool ended; /* no more stdin */
 	bool stdin_is_tty;
-	u32 owed; /* consumed, not yet granted again */
+	u32 owed;	/* consumed, not yet granted again */
 	int foreground; /* process group without a terminal */
 	u32 tty_stream; /* RUN_STDOUT, RUN_STDERR or 0 */
 	struct wait_queue_head stdin_wait;

@@ -103,9 +103,9 @@ struct used {
 };
 
 struct vqueue {
-	u16 size; /* a power of two */
-	u16 avail_idx; /* what we have given */
-	u16 used_idx; /* what we have taken back */
+	u16 size;	 /* a power of two */
+	u16 avail_idx;	 /* what we have given */
+	u16 used_idx;	 /* what we have taken back */
 	u32 with_device; /* bit n: buffer n is in flight */
 	struct desc *desc;
 	struct avail *avail;

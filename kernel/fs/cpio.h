@@ -22,10 +22,10 @@ struct cpio_entry {
 enum cpio_result {
 	CPIO_ENTRY,
 	CPIO_TRAILER, /* an archive ends, another may follow */
-	CPIO_END, /* nothing but zeros is left */
+	CPIO_END,     /* nothing but zeros is left */
 	CPIO_BAD_MAGIC,
 	CPIO_BAD_HEADER, /* not hexadecimal */
-	CPIO_BAD_NAME, /* empty, too long, not terminated */
+	CPIO_BAD_NAME,	 /* empty, too long, not terminated */
 	CPIO_TRUNCATED,
 	CPIO_BAD_CHECKSUM,
 };

@@ -20,7 +20,7 @@ static void table_validate(const struct files_struct *fs, const bool *taken,
 		bool cloexec = fs->cloexec[i / 64] >> (i % 64) & 1;
 
 		CHECK_EQ(open, i < nr && taken[i]); /* F1 */
-		CHECK(!cloexec || open); /* F3 */
+		CHECK(!cloexec || open);	    /* F3 */
 	}
 }
 

@@ -29,7 +29,7 @@ int inode_permission_as(const struct inode *inode, unsigned int mask, u32 uid,
 bool inode_owner_or_root(const struct inode *inode);
 bool in_group(u32 gid);
 void inode_modified(struct inode *inode); /* mtime, ctime: now */
-void inode_changed(struct inode *inode); /* ctime: now */
+void inode_changed(struct inode *inode);  /* ctime: now */
 /* Contents are changed by a program: set-id bits go. */
 void inode_remove_privs(struct inode *inode);
 u64 inode_size(const struct inode *inode);
@@ -39,7 +39,7 @@ void fill_kstat(struct inode *inode, struct k_stat *st);
 
 extern struct super_block *root_sb;
 extern struct super_block pipefs_sb; /* files without a place */
-extern struct mutex mount_mutex; /* the tree of mounts */
+extern struct mutex mount_mutex;     /* the tree of mounts */
 extern struct list_head mount_list;
 void register_filesystem(const struct file_system_type *type);
 struct super_block *sb_alloc(const struct file_system_type *type,
@@ -110,7 +110,7 @@ void putname(struct filename *fn);
 /* A directory and the last name in it. */
 struct parent {
 	struct dentry *dir; /* referenced */
-	const char *name; /* in the given path, or in buf */
+	const char *name;   /* in the given path, or in buf */
 	size_t len;
 	enum { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT } type;
 	bool trailing_slash;

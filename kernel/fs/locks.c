@@ -23,7 +23,7 @@
 
 struct file_lock {
 	struct list_head link; /* inode->i_locks */
-	const void *owner; /* files_struct, or the open file */
+	const void *owner;     /* files_struct, or the open file */
 	bool is_flock;
 	bool exclusive;
 	u64 start, end; /* inclusive; bytes */

@@ -26,11 +26,11 @@
 struct walk {
 	struct dentry *root; /* referenced */
 	struct dentry *held; /* referenced */
-	struct dentry *cur; /* held or found under dcache_lock */
+	struct dentry *cur;  /* held or found under dcache_lock */
 	unsigned int flags;
 	unsigned int nr_links;
 	const char *name; /* what is left */
-	char *buf; /* holds name after a symlink */
+	char *buf;	  /* holds name after a symlink */
 };
 
 /* One component of the path. */

@@ -40,7 +40,7 @@ struct pipe {
 	struct page *spare;
 	u32 readers, writers;
 	u32 reader_opens, writer_opens; /* ever: FIFO's open waits */
-	u32 files; /* open files that refer to it */
+	u32 files;			/* open files that refer to it */
 	struct wait_queue_head rd_wait, wr_wait;
 	struct page *def_pages[PIPE_DEF_PAGES];
 };
@@ -210,7 +210,7 @@ static void pipe_validate(const struct pipe *p)
 	BUG_ON(p->tail > p->head || room(p) > capacity(p)); /* P1 */
 	for (u64 at = p->tail; at < p->head;
 	     at = (at & ~(u64)(PAGE_SIZE - 1)) + PAGE_SIZE)
-		BUG_ON(!p->pages[slot_of(p, at)]); /* P2 */
+		BUG_ON(!p->pages[slot_of(p, at)]);		   /* P2 */
 	BUG_ON(p->head == p->tail && (p->head & (PAGE_SIZE - 1))); /* P3 */
 }
 #else

@@ -18,7 +18,7 @@ struct proc_inode;
 
 struct proc_entry {
 	const char *name; /* NULL ends a table */
-	u32 mode; /* type and permissions */
+	u32 mode;	  /* type and permissions */
 	const struct proc_entry *children;
 	/* Files: the text, 0 or -E.  Generators that need no object. */
 	void (*text)(struct seq_buf *s);
@@ -53,8 +53,8 @@ struct proc_inode {
 /* May current look into t?  Root, or the same user for all ids. */
 bool proc_may_access(const struct task_struct *t);
 
-extern const struct proc_entry proc_root_entries[]; /* proc_misc.c */
-extern const struct proc_dynamic proc_processes; /* proc_pid.c */
+extern const struct proc_entry proc_root_entries[];  /* proc_misc.c */
+extern const struct proc_dynamic proc_processes;     /* proc_pid.c */
 extern const struct proc_entry sysfs_root_entries[]; /* sysfs.c */
 
 #endif

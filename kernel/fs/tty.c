@@ -269,7 +269,7 @@ void tty_set_winsize(struct tty *tty, const struct k_winsize *ws)
 struct raw_wait {
 	u32 min;
 	u64 first_ns; /* for the first byte */
-	u64 next_ns; /* between bytes */
+	u64 next_ns;  /* between bytes */
 };
 
 static void raw_params(const struct n_tty *ld, size_t count, struct raw_wait *w)

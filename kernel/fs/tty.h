@@ -28,11 +28,11 @@
 struct n_tty {
 	struct k_termios termios;
 	u32 head, tail, canon; /* counts, taken modulo the size */
-	u32 nr_lines; /* line ends between tail and canon */
-	u32 column; /* of the output, for tabs and erase */
-	u32 canon_column; /* where the line being typed began */
-	bool lnext; /* the next character is literal */
-	bool stopped; /* ^S */
+	u32 nr_lines;	       /* line ends between tail and canon */
+	u32 column;	       /* of the output, for tabs and erase */
+	u32 canon_column;      /* where the line being typed began */
+	bool lnext;	       /* the next character is literal */
+	bool stopped;	       /* ^S */
 	u8 ring[N_TTY_BUF_SIZE];
 	u64 mark[N_TTY_BUF_SIZE / 64]; /* this byte ends a line */
 };
@@ -87,14 +87,14 @@ struct tty {
 	const char *name;
 	u64 rdev;
 	const struct tty_ops *ops;
-	struct mutex lock; /* ldisc, winsize */
+	struct mutex lock;	 /* ldisc, winsize */
 	struct mutex write_lock; /* one writer at a time; obuf */
 	struct n_tty ldisc;
 	struct k_winsize winsize;
 	int session, pgrp; /* 0: none; tasklist_lock */
-	u32 count; /* processes it controls, open files */
-	u32 hangups; /* so many: older files are dead */
-	bool ended; /* the device sends no more */
+	u32 count;	   /* processes it controls, open files */
+	u32 hangups;	   /* so many: older files are dead */
+	bool ended;	   /* the device sends no more */
 	struct wait_queue_head read_wait, write_wait;
 	char obuf[TTY_OBUF_SIZE];
 };

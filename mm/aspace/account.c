@@ -19,7 +19,7 @@
 unsigned int sysctl_max_map_count = 65530;
 
 static struct {
-	long committed; /* pages; atomic */
+	long committed;		    /* pages; atomic */
 	unsigned long ram_at_least; /* pages at the start: a quick yes */
 } account;
 

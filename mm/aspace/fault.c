@@ -80,7 +80,7 @@ struct fault {
 	unsigned long addr; /* page-aligned */
 	unsigned int flags; /* FAULT_FLAG_* */
 	pte_t *ptep;
-	pte_t orig; /* what *ptep was */
+	pte_t orig;	    /* what *ptep was */
 	struct page *table; /* that ptep is in */
 };
 

@@ -26,7 +26,7 @@
 
 struct gap_search {
 	unsigned long len;
-	unsigned long low, high; /* the range must lie in [low, high) */
+	unsigned long low, high;     /* the range must lie in [low, high) */
 	struct vm_area_struct *next; /* out: behind what was found */
 };
 
@@ -34,8 +34,8 @@ struct gap_search {
 
 /* The part of the gap in front of vma that lies within the limits. */
 static inline bool gap_fits(const struct vm_area_struct *vma,
-		     const struct gap_search *s, unsigned long *start,
-		     unsigned long *end)
+			    const struct gap_search *s, unsigned long *start,
+			    unsigned long *end)
 {
 	if (vma->gap < s->len)
 		return false;

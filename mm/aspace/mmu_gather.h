@@ -22,9 +22,9 @@ struct mmu_gather {
 	struct mm_struct *mm;
 	bool fullmm; /* no thread will run in mm again */
 	bool freed_tables;
-	bool need_flush; /* a translation may be in some TLB */
-	bool no_batch; /* there was no memory for a larger batch */
-	unsigned int nr, max; /* pages held back */
+	bool need_flush;	  /* a translation may be in some TLB */
+	bool no_batch;		  /* there was no memory for a larger batch */
+	unsigned int nr, max;	  /* pages held back */
 	unsigned long start, end; /* what to flush */
 	struct page **pages;
 	u32 tables; /* list of tables by page->link.next */

@@ -19,7 +19,7 @@
 #define WINDOW	  28UL
 #define STEPS	  24
 #define AREAS_MAX 64
-#define BRK_PAGE  64UL /* where the break begins */
+#define BRK_PAGE  64UL	      /* where the break begins */
 #define FAR_PAGE  (1UL << 19) /* in another table of level 2 */
 
 #ifdef __SANITIZE_THREAD__
@@ -42,7 +42,7 @@ struct view {
 		const struct vm_file *file;
 	} area[AREAS_MAX];
 	unsigned long page_flags[WINDOW]; /* of the area there; 0: none */
-	int byte[WINDOW]; /* -1: no page there */
+	int byte[WINDOW];		  /* -1: no page there */
 	unsigned long total_vm, data_vm, exec_vm, stack_vm, brk, committed;
 	long rss;
 };

@@ -385,7 +385,7 @@ struct vm_area_struct *vma_merge_hole(struct mm_struct *mm,
 
 struct flag_change {
 	struct vm_area_struct *prev, *next; /* it merges with, or NULL */
-	bool at_start, at_end; /* range reaches vma's bound */
+	bool at_start, at_end;		    /* range reaches vma's bound */
 };
 
 static void plan_flag_change(struct flag_change *plan,

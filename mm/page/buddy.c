@@ -336,8 +336,8 @@ static void validate_block(struct zone *zone, unsigned long pfn,
 	unsigned long buddy_pfn = pfn ^ 1UL << order, i;
 
 	BUG_ON(page->flags != (zone->page_flags | 1U << PG_buddy)); /* B1 */
-	BUG_ON(page->private != order || page->_refcount); /* B1 */
-	BUG_ON(pfn & ((1UL << order) - 1)); /* B1 */
+	BUG_ON(page->private != order || page->_refcount);	    /* B1 */
+	BUG_ON(pfn & ((1UL << order) - 1));			    /* B1 */
 	for (i = pfn; i < pfn + (1UL << order); i += PAGEBLOCK_NR_PAGES)
 		BUG_ON(pageblock_type(i) != mt); /* B5 */
 	if (order < MAX_ORDER && pfn_valid(buddy_pfn) &&

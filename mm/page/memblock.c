@@ -400,10 +400,10 @@ static void list_validate(const struct memblock_list *list, bool frames)
 
 	BUG_ON(list->nr > list->max);
 	for (i = 0; i < list->nr; i++, r++) {
-		BUG_ON(r->start >= r->end); /* M1 */
+		BUG_ON(r->start >= r->end);	   /* M1 */
 		BUG_ON(i && r[-1].end > r->start); /* M1 */
 		BUG_ON(i && r[-1].end == r->start &&
-		       r[-1].nid == r->nid); /* M2 */
+		       r[-1].nid == r->nid);			      /* M2 */
 		BUG_ON(frames && ((r->start | r->end) & ~PAGE_MASK)); /* M4 */
 	}
 }

@@ -22,10 +22,10 @@ struct memblock_list {
 };
 
 struct memblock {
-	struct memblock_list memory; /* RAM, whole frames, free or not */
-	struct memblock_list reserved; /* the part of it that is taken */
-	struct memblock_list firmware; /* never ours */
-	phys_addr_t limit; /* allocations end below this */
+	struct memblock_list memory;	    /* RAM, whole frames, free or not */
+	struct memblock_list reserved;	    /* the part of it that is taken */
+	struct memblock_list firmware;	    /* never ours */
+	phys_addr_t limit;		    /* allocations end below this */
 	phys_addr_t slack_start, slack_end; /* rest of a frame given out */
 	bool retired; /* the buddy system has taken over */
 };

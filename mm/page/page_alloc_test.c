@@ -373,7 +373,7 @@ TEST_MACHINE(failed_allocation_is_reported_with_flags_by_name_and_zones, &small)
 /* A test double of everything that may free memory. */
 static struct {
 	unsigned int reclaims, wakes, kills;
-	unsigned long each; /* frames a reclaim frees */
+	unsigned long each;	  /* frames a reclaim frees */
 	unsigned long after_kill; /* frames a kill frees */
 } fake;
 

@@ -255,8 +255,8 @@ static void validate_list(const struct pcp *pcp, u32 pfn, unsigned int nr,
 		const struct page *page = pfn_to_page(pfn);
 
 		BUG_ON(page->flags != flags || page->_refcount); /* C2 */
-		BUG_ON(order && page[1].private != order); /* C4 */
-		BUG_ON(++found > nr); /* C3 */
+		BUG_ON(order && page[1].private != order);	 /* C4 */
+		BUG_ON(++found > nr);				 /* C3 */
 		pfn = page->link.next;
 	}
 	BUG_ON(found != nr); /* C3 */

@@ -25,19 +25,19 @@ struct free_area {
 
 struct zone {
 	spinlock_t lock;
-	u32 page_flags; /* zone and node bits of page->flags */
+	u32 page_flags;		  /* zone and node bits of page->flags */
 	unsigned long free_pages; /* in free_area; not per-CPU lists */
 	/*
 	 * Events, frames, since the start.  What per-CPU lists served is not
 	 * counted here: sum_vm_event() derives it.
 	 */
-	unsigned long allocs, frees; /* by the zone itself */
+	unsigned long allocs, frees;	 /* by the zone itself */
 	unsigned long refilled, drained; /* to and from per-CPU lists */
 	u16 avail[MIGRATE_TYPES]; /* bit k: free_area[k].list[] not empty */
 	struct free_area free_area[NR_ORDERS];
 
 	/* Written at start and when memory comes or goes. */
-	unsigned long watermark[NR_WMARK]; /* pages */
+	unsigned long watermark[NR_WMARK];	    /* pages */
 	unsigned long lowmem_reserve[MAX_NR_ZONES]; /* pages, by the
 					   highest zone the request may use */
 	unsigned long zone_start_pfn;
@@ -104,7 +104,7 @@ static inline unsigned int pageblock_type(unsigned long pfn)
 #define PAGE_FLAGS_RUN (1U << PG_head | 1U << PG_tail | 1U << PG_run)
 
 void memmap_alloc(void); /* the array itself; before zones */
-void memmap_init(void); /* descriptors; frees what is free */
+void memmap_init(void);	 /* descriptors; frees what is free */
 /* Fill in the descriptors of the run's pageblocks; zone->lock held. */
 void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 			unsigned int order);
@@ -182,7 +182,7 @@ static inline void zone_count(unsigned long *counter, unsigned long nr)
 struct pcp {
 	spinlock_raw_t lock;
 	u16 batch;
-	u16 zone_slot; /* index into zone_table */
+	u16 zone_slot;	     /* index into zone_table */
 	unsigned long freed; /* events, frames, for vmstat */
 	struct pcp_stack hot[MIGRATE_PCPTYPES + 1]; /* the last: never filled */
 	u32 cold[MIGRATE_PCPTYPES];

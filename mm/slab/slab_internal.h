@@ -44,7 +44,7 @@ struct kmem_cache_node {
 	spinlock_t list_lock;
 	u32 nr_slabs;
 	u64 nr_objects; /* in all slabs */
-	u64 nr_out; /* not on a slab's free list */
+	u64 nr_out;	/* not on a slab's free list */
 	struct page_list partial;
 	struct page_list full;
 	struct page_list empty;
@@ -53,21 +53,21 @@ struct kmem_cache_node {
 struct kmem_cache {
 	/* The fast paths read these and slot[]. */
 	unsigned long cookie; /* key of an object: cookie ^ its address */
-	u32 word_offset; /* of the word that marks a free object */
-	u32 object_size; /* bytes the caller may use */
-	u32 size; /* from object to object */
+	u32 word_offset;      /* of the word that marks a free object */
+	u32 object_size;      /* bytes the caller may use */
+	u32 size;	      /* from object to object */
 	slab_flags_t flags;
-	u64 reciprocal; /* offset to index without division */
-	u32 left_pad; /* red zone before the object */
+	u64 reciprocal;	  /* offset to index without division */
+	u32 left_pad;	  /* red zone before the object */
 	u32 track_offset; /* struct slab_track[2] of SLAB_STORE_USER */
 	u32 align;
-	u32 capacity; /* of its magazines; 0: none */
+	u32 capacity;	     /* of its magazines; 0: none */
 	u8 order, min_order; /* preferred, and when memory is scarce */
-	u8 max_empty; /* slabs kept per node for the next burst */
-	bool internal; /* the allocator's own: not in leak reports */
-	u32 refcount; /* creators, under the cache list's lock */
-	u32 nr_reports; /* atomic */
-	u64 nr_contained; /* objects given up after errors; atomic */
+	u8 max_empty;	     /* slabs kept per node for the next burst */
+	bool internal;	     /* the allocator's own: not in leak reports */
+	u32 refcount;	     /* creators, under the cache list's lock */
+	u32 nr_reports;	     /* atomic */
+	u64 nr_contained;    /* objects given up after errors; atomic */
 	u64 baseline;
 	gfp_t allocflags;
 	void (*ctor)(void *obj);

@@ -293,7 +293,7 @@ void vmap_area_validate(void)
 	for (node = rb_first(&vmap_state.root); node; node = rb_next(node)) {
 		va = to_area(node);
 		BUG_ON(va->start < last_end || va->end > VMALLOC_END); /* V1 */
-		BUG_ON(va->gap != va->start - last_end); /* V2 */
+		BUG_ON(va->gap != va->start - last_end);	       /* V2 */
 		last_end = va->end;
 	}
 	BUG_ON(last_end != VMALLOC_END);

@@ -20,14 +20,14 @@ enum vmap_kind { VMAP_ALLOC, VMAP_MAP, VMAP_IOREMAP };
 struct vmap_area {
 	unsigned long start, end;
 	struct rb_node rb;
-	unsigned long gap; /* free bytes between its predecessor and it */
+	unsigned long gap;     /* free bytes between its predecessor and it */
 	unsigned long max_gap; /* largest gap in its subtree */
 	struct list_head lazy_list;
 	bool lazy; /* withdrawn */
 	enum vmap_kind kind;
 	unsigned int nr_pages;
 	struct page **pages; /* of VMAP_ALLOC: its own */
-	phys_addr_t phys; /* of VMAP_IOREMAP */
+	phys_addr_t phys;    /* of VMAP_IOREMAP */
 	const void *caller;
 };
 

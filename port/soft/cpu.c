@@ -37,10 +37,10 @@ static struct bucket {
 static struct {
 	unsigned int nr_cpus;
 	unsigned int nr_running; /* in soft_run() */
-	u64 random; /* of the machine: port->random */
+	u64 random;		 /* of the machine: port->random */
 	pthread_mutex_t lock;
 	unsigned int running; /* who has the turn */
-	u64 chance; /* of the scheduler */
+	u64 chance;	      /* of the scheduler */
 	u64 steps;
 	struct seat {
 		pthread_cond_t turn;

@@ -44,12 +44,12 @@
 #define STALE_LIMIT 1000
 
 struct entry {
-	u64 context; /* 0: free */
+	u64 context;	    /* 0: free */
 	unsigned long page; /* address, page-aligned */
 	phys_addr_t frame;
-	u64 bits; /* RW USER DIRTY NX, over all levels */
+	u64 bits;	    /* RW USER DIRTY NX, over all levels */
 	unsigned int level; /* of the leaf */
-	u64 stamp; /* last use (LRU) or fill (FIFO) */
+	u64 stamp;	    /* last use (LRU) or fill (FIFO) */
 };
 
 static struct tlb {
@@ -118,7 +118,7 @@ struct walk {
 	pte_t *leaf;
 	unsigned int level;
 	pte_t pte; /* the leaf as read */
-	u64 bits; /* T1 */
+	u64 bits;  /* T1 */
 };
 
 /* Acquire: what the filler wrote into the frame comes before the entry. */

@@ -18,7 +18,7 @@ struct mm_struct;
 
 enum soft_mode {
 	SOFT_THREADS, /* processors are threads that run at once */
-	SOFT_SEEDED, /* one runs at a time; the seed says which */
+	SOFT_SEEDED,  /* one runs at a time; the seed says which */
 };
 
 enum soft_replacement {
@@ -29,7 +29,7 @@ enum soft_replacement {
 
 struct soft_tlb_geometry {
 	unsigned int entries; /* 0: 64 */
-	unsigned int ways; /* 0: 4; a divisor of entries */
+	unsigned int ways;    /* 0: 4; a divisor of entries */
 	enum soft_replacement replacement;
 };
 
@@ -37,7 +37,7 @@ struct soft_tlb_geometry {
 struct soft_layout {
 	const struct mem_range *ranges; /* default: 64 MiB, soft.c */
 	unsigned int nr_ranges;
-	unsigned int nr_cpus; /* 8 */
+	unsigned int nr_cpus;  /* 8 */
 	unsigned int nr_nodes; /* 1 */
 	const u8 *distances;
 	const u8 *cpu_to_node; /* all on node 0 */
@@ -46,7 +46,7 @@ struct soft_layout {
 	u64 seed; /* soft_default_seed */
 	enum soft_mode mode;
 	unsigned int levels; /* 4; 2 to 5 */
-	u64 vmalloc_bytes; /* 256 MiB; a power of two */
+	u64 vmalloc_bytes;   /* 256 MiB; a power of two */
 	struct soft_tlb_geometry tlb;
 };
 
@@ -99,11 +99,11 @@ int soft_fetch(struct mm_struct *mm, unsigned long addr, void *buf, size_t len,
 struct soft_tlb_stats {
 	u64 hits;
 	u64 misses;
-	u64 evictions; /* valid entries replaced by others */
-	u64 flushes; /* flush_tlb_range() calls made here */
-	u64 shootdowns; /* other processors interrupted for them */
+	u64 evictions;	 /* valid entries replaced by others */
+	u64 flushes;	 /* flush_tlb_range() calls made here */
+	u64 shootdowns;	 /* other processors interrupted for them */
 	u64 invalidated; /* entries dropped by flushes */
-	u64 faults; /* calls of mm_fault() */
+	u64 faults;	 /* calls of mm_fault() */
 };
 
 /* Counted by one processor, or (SOFT_ALL_CPUS) by all. */

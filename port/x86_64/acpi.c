@@ -201,7 +201,7 @@ static void read_s5(const struct acpi_header *t)
 /* ---- SRAT and SLIT ---- */
 
 static struct {
-	const struct acpi_header *srat, *slit; /* checksum is right */
+	const struct acpi_header *srat, *slit;	 /* checksum is right */
 	const char *srat_refused, *slit_refused; /* why, or NULL */
 } nodes;
 

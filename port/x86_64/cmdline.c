@@ -13,7 +13,7 @@
 #define COMMAND_LINE_SIZE 4096 /* Linux: 2048; qemu allows more */
 
 static struct {
-	char text[COMMAND_LINE_SIZE]; /* as the loader gave it */
+	char text[COMMAND_LINE_SIZE];  /* as the loader gave it */
 	char words[COMMAND_LINE_SIZE]; /* each ended by NUL */
 	size_t words_len;
 } me;

@@ -27,7 +27,7 @@
 #include "port/x86_64/x86.h"
 
 #define FXSAVE_SIZE	 512
-#define XSAVE_HEADER	 64 /* follows the FXSAVE area */
+#define XSAVE_HEADER	 64   /* follows the FXSAVE area */
 #define XFEATURES_WANTED 0xe7 /* x87 SSE AVX, three of AVX-512 */
 #define FCW_INIT	 0x037f
 #define MXCSR_INIT	 0x1f80
@@ -67,7 +67,7 @@ void fpu_init_self(void)
 
 	__asm__ __volatile__("movq %%cr0, %0" : "=r"(cr0));
 	cr0 &= ~0xcUL; /* EM TS */
-	cr0 |= 0x22; /* NE MP */
+	cr0 |= 0x22;   /* NE MP */
 	__asm__ __volatile__("movq %0, %%cr0" : : "r"(cr0));
 	__asm__ __volatile__("fninit");
 	me.has_xsave = cpu_has(X86_FEATURE_XSAVE);

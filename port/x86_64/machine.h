@@ -64,7 +64,7 @@ void x86_wait_for_interrupt(void);
 
 #define HZ 100
 
-u64 x86_time_ns(void); /* since start, as port->time_ns */
+u64 x86_time_ns(void);		 /* since start, as port->time_ns */
 u64 x86_start_realtime_ns(void); /* Unix time at x86_time_ns() == 0 */
 /*
  * Call kernel_timer_expired() on this processor at deadline_ns of
@@ -176,7 +176,7 @@ struct x86_cpu_info {
 	u32 phys_bits, virt_bits;
 	u32 clflush_bytes;
 	u32 cpuid_level;
-	u32 hwcap; /* AT_HWCAP: CPUID 1 EDX */
+	u32 hwcap;  /* AT_HWCAP: CPUID 1 EDX */
 	u32 hwcap2; /* AT_HWCAP2 */
 };
 const struct x86_cpu_info *x86_cpu_info(void);

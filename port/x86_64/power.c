@@ -67,7 +67,7 @@ static void reset(void)
 	if (acpi.has_reset_reg)
 		acpi_write8(acpi.reset_is_io, acpi.reset_pa, acpi.reset_value);
 	outb(0xcf9, 0x06); /* reset control register of PCI chipsets */
-	outb(0x64, 0xfe); /* keyboard controller: pulse the reset line */
+	outb(0x64, 0xfe);  /* keyboard controller: pulse the reset line */
 	__asm__ __volatile__("lidt %0; int3" : : "m"(no_vectors));
 	stop();
 }

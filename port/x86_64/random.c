@@ -23,7 +23,7 @@ static struct {
 	spinlock_t lock;
 	u32 key[CHACHA_KEY_WORDS];
 	u64 counter;
-	u64 out[4]; /* second half of the last block */
+	u64 out[4];	   /* second half of the last block */
 	unsigned int left; /* words of it not given out */
 } me = {.lock = SPINLOCK_INIT(LOCK_RANK_NONE)};
 

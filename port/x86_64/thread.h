@@ -35,7 +35,7 @@ struct arch_thread {
 	unsigned long sp; /* kernel stack pointer while not running */
 	unsigned long stack_top;
 	unsigned long fs_base, gs_base; /* of user mode */
-	void *fpu; /* saved registers; NULL: never in user mode */
+	void *fpu;   /* saved registers; NULL: never in user mode */
 	u32 fpu_cpu; /* processor + 1 whose registers last
 					   held fpu's contents; 0: none */
 };

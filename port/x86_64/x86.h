@@ -159,8 +159,8 @@ struct x86_processor {
 	bool online;
 	bool lazy_mm; /* a kernel thread runs on loaded_mm's tables */
 	struct mm_struct *loaded_mm; /* whose tables CR3 has; NULL: init_pgd */
-	struct arch_thread *fpu_owner; /* whose state the registers hold */
-	u64 next_tick_ns, deadline_ns; /* U64_MAX: none */
+	struct arch_thread *fpu_owner;	    /* whose state the registers hold */
+	u64 next_tick_ns, deadline_ns;	    /* U64_MAX: none */
 	struct x86_tlb_request tlb_request; /* ours to others */
 	u64 tlb_from; /* processors whose requests we have to serve; atomic */
 	unsigned long irq_counts[NR_X86_IRQ_KINDS];
@@ -265,7 +265,7 @@ struct acpi_info {
 	u16 pm_timer_port, pm1a_port, pm1b_port;
 	bool pm_timer_32bit;
 	phys_addr_t dsdt_pa;
-	u8 s5_type; /* SLP_TYP of power off */
+	u8 s5_type;		      /* SLP_TYP of power off */
 	phys_addr_t sleep_control_pa; /* hardware-reduced */
 	bool sleep_control_is_io;
 	bool has_reset_reg, reset_is_io;
@@ -278,7 +278,7 @@ void acpi_init(phys_addr_t rsdp_pa);
 void acpi_report(void); /* what was refused, when there is a log */
 
 /* ---- apic.c ---- */
-void lapic_init(void); /* boot processor: map, then enable */
+void lapic_init(void);	      /* boot processor: map, then enable */
 void lapic_enable_self(void); /* each processor */
 void lapic_eoi(void);
 u32 lapic_id(void);

@@ -270,7 +270,7 @@ TEST(what_calls_give_holds_no_secret)
 	LOOK(syscall(SYS_sched_getaffinity, 0, 128, buf));
 	LOOK(syscall(SYS_getgroups, 32, buf));
 	LOOK(syscall(SYS_getcwd, buf, sizeof(buf)));
-	LOOK(syscall(SYS_prctl, 16, buf)); /* PR_GET_NAME */
+	LOOK(syscall(SYS_prctl, 16, buf));	  /* PR_GET_NAME */
 	LOOK(syscall(SYS_ioctl, 0, 0x5401, buf)); /* TCGETS */
 	LOOK(syscall(SYS_ioctl, 0, 0x5413, buf)); /* TIOCGWINSZ */
 	fd = open("/proc", O_RDONLY | O_DIRECTORY);

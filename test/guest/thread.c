@@ -501,8 +501,8 @@ static long faults_in(const char *stat)
 	CHECK(read(fd, buf, sizeof(buf) - 1) > 0);
 	close(fd);
 	p = strrchr(buf, ')');
-	CHECK(p &&sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld", &faults) ==
-	      1);
+	CHECK(p &&
+	      sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %ld", &faults) == 1);
 	return faults;
 }
 

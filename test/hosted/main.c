@@ -39,7 +39,7 @@ static struct {
 } run = {.seed = 1, .timeout_s = 120};
 
 struct child {
-	pid_t pid; /* 0: free */
+	pid_t pid;	     /* 0: free */
 	unsigned int number; /* in the order of starting, from 1 */
 	const struct test_case *t;
 	int output;
