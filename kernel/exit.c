@@ -153,9 +153,10 @@ static void kill_orphaned_pgrp(struct signal_struct *of, int pgrp)
 	struct task_struct *t;
 	bool any_stopped = false;
 
-	for_each_task(t) if (thread_group_leader(t) &&
-			     t->signal->pgrp == pgrp && t->signal != of &&
-			     t->signal->stopped) any_stopped = true;
+	for_each_task(t)
+		if (thread_group_leader(t) && t->signal->pgrp == pgrp &&
+		    t->signal != of && t->signal->stopped)
+			any_stopped = true;
 	if (any_stopped && is_orphaned_pgrp_locked(pgrp, of)) {
 		kill_pgrp_locked(pgrp, SIGHUP);
 		kill_pgrp_locked(pgrp, SIGCONT);

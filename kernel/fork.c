@@ -255,7 +255,8 @@ static bool over_nproc(void)
 
 	if (likely(capable_root() || max == RLIM_INFINITY))
 		return false;
-	for_each_task(t) n += t->cred.uid == current->cred.uid;
+	for_each_task(t)
+		n += t->cred.uid == current->cred.uid;
 	return n >= max;
 }
 

@@ -106,8 +106,7 @@ static struct task_struct *choose(bool *dying)
 	unsigned long most = 0;
 
 	*dying = false;
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		struct signal_struct *sig = t->signal;
 		unsigned long rss;
 

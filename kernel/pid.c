@@ -67,8 +67,7 @@ again:
 		nr = PID_RESERVED;
 	}
 	pids.safe = PID_MAX;
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		if (t->signal && pid_taken_by(t, nr)) {
 			nr++;
 			goto again;
@@ -146,8 +145,7 @@ struct task_struct *next_process(int tgid)
 	struct task_struct *t, *best = NULL;
 
 	spin_lock(&tasklist_lock);
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		if (t->tgid >= tgid && thread_group_leader(t) &&
 		    (!best || t->tgid < best->tgid))
 			best = t;

@@ -29,9 +29,10 @@ static bool in_use(int pid)
 {
 	struct task_struct *t;
 
-	for_each_task(t) if (t->pid == pid || t->tgid == pid ||
-			     t->signal->pgrp == pid ||
-			     t->signal->session == pid) return true;
+	for_each_task(t)
+		if (t->pid == pid || t->tgid == pid || t->signal->pgrp == pid ||
+		    t->signal->session == pid)
+			return true;
 	return false;
 }
 

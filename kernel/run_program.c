@@ -203,8 +203,9 @@ static void kill_the_rest(void)
 	int status;
 
 	spin_lock(&tasklist_lock);
-	for_each_task(t) if (thread_group_leader(t) && !(t->flags & PF_KTHREAD))
-		send_sig_locked(SIGKILL, t);
+	for_each_task(t)
+		if (thread_group_leader(t) && !(t->flags & PF_KTHREAD))
+			send_sig_locked(SIGKILL, t);
 	spin_unlock(&tasklist_lock);
 	while (kernel_wait4(-1, &status, __WALL, NULL) > 0)
 		;

@@ -213,8 +213,7 @@ static long kill_many(int pid, int sig, const struct k_siginfo *info)
 	struct task_struct *t;
 	long ret = -ESRCH;
 
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		if (!thread_group_leader(t) || (t->flags & PF_KTHREAD))
 			continue;
 		if (pid == -1 ? (t->tgid == 1 || t->signal == current->signal)

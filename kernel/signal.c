@@ -439,8 +439,7 @@ int kill_pgrp_locked(int pgrp, int sig)
 	struct task_struct *t;
 	int ret = -ESRCH;
 
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		if (thread_group_leader(t) && t->signal->pgrp == pgrp) {
 			send_sig_locked(sig, t);
 			ret = 0;
@@ -561,8 +560,7 @@ bool is_orphaned_pgrp_locked(int pgrp, const struct signal_struct *except)
 {
 	struct task_struct *t;
 
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		const struct signal_struct *sig = t->signal, *parent;
 
 		if (!thread_group_leader(t) || sig->pgrp != pgrp ||

@@ -76,9 +76,10 @@ static bool group_in_session(int pgrp, int session)
 {
 	struct task_struct *t;
 
-	for_each_task(t) if (thread_group_leader(t) &&
-			     t->signal->pgrp == pgrp &&
-			     t->signal->session == session) return true;
+	for_each_task(t)
+		if (thread_group_leader(t) && t->signal->pgrp == pgrp &&
+		    t->signal->session == session)
+			return true;
 	return false;
 }
 
@@ -128,7 +129,9 @@ SYSCALL_DEFINE0(setsid)
 	spin_lock(&tasklist_lock);
 	if (sig->leader_of_session)
 		goto out;
-	for_each_task(t) if (t->signal->pgrp == sig->tgid) goto out;
+	for_each_task(t)
+		if (t->signal->pgrp == sig->tgid)
+			goto out;
 	sig->leader_of_session = true;
 	sig->session = sig->pgrp = sig->tgid;
 	tty = sig->tty;
@@ -400,8 +403,9 @@ SYSCALL_DEFINE2(getpriority, int, which, int, who)
 		return -EINVAL;
 	spin_lock(&tasklist_lock);
 	/* The raw call gives 20 - nice, which is never negative. */
-	for_each_task(t) if (prio_matches(t, which, who) && 20 - t->nice > best)
-		best = 20 - t->nice;
+	for_each_task(t)
+		if (prio_matches(t, which, who) && 20 - t->nice > best)
+			best = 20 - t->nice;
 	spin_unlock(&tasklist_lock);
 	return best;
 }
@@ -416,8 +420,7 @@ SYSCALL_DEFINE3(setpriority, int, which, int, who, int, nice)
 	nice = min(19, nice);
 	nice = max(-20, nice);
 	spin_lock(&tasklist_lock);
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		if (!prio_matches(t, which, who))
 			continue;
 		if (!capable_root() && current->cred.euid != t->cred.uid)

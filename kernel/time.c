@@ -329,7 +329,9 @@ static int itimer_thread(void *arg)
 			&itimers.wq, __atomic_exchange_n(&itimers.fired, false,
 							 __ATOMIC_ACQ_REL));
 		spin_lock(&tasklist_lock);
-		for_each_task(t) if (thread_group_leader(t)) alarm_process(t);
+		for_each_task(t)
+			if (thread_group_leader(t))
+				alarm_process(t);
 		spin_unlock(&tasklist_lock);
 	}
 	return 0;

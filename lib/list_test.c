@@ -141,7 +141,8 @@ TEST(list_safe_walk_may_remove_what_it_visits)
 		if (pos->c % 2)
 			list_del(&pos->link);
 	CHECK_STR(drawn(&list), "bdf");
-	list_for_each_safe(at, n, &list) list_del_init(at);
+	list_for_each_safe(at, n, &list)
+		list_del_init(at);
 	CHECK(list_empty(&list));
 }
 
@@ -154,9 +155,11 @@ TEST(list_walks_can_begin_inside)
 
 	letters_of(&list, l, "abcd");
 	pos = &l[1];
-	list_for_each_entry_continue(pos, &list, link) seen[i++] = pos->c;
+	list_for_each_entry_continue(pos, &list, link)
+		seen[i++] = pos->c;
 	pos = &l[3];
-	list_for_each_entry_from(pos, &list, link) seen[i++] = pos->c;
+	list_for_each_entry_from(pos, &list, link)
+		seen[i++] = pos->c;
 	seen[i] = '\0';
 	CHECK_STR(seen, "cdd");
 }

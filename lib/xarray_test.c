@@ -186,8 +186,7 @@ static void check_walk(struct xarray *xa, size_t nr)
 	size_t seen = 0;
 	void *entry;
 
-	xa_for_each(xa, index, entry)
-	{
+	xa_for_each(xa, index, entry) {
 		struct pair *p = model_find(index);
 
 		CHECK(p && p->entry == entry);
@@ -238,7 +237,8 @@ TEST(xarray_walk_may_erase_what_it_visits)
 	begin();
 	for (unsigned int i = 0; i < ARRAY_SIZE(edges); i++)
 		CHECK_EQ(xa_store(&xa, edges[i], &entries[i], 0), 0);
-	xa_for_each(&xa, index, entry) CHECK(xa_erase(&xa, index) == entry);
+	xa_for_each(&xa, index, entry)
+		CHECK(xa_erase(&xa, index) == entry);
 	CHECK(xa_empty(&xa));
 	end();
 }

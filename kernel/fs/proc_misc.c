@@ -85,8 +85,9 @@ static unsigned int count_blocked(void)
 	unsigned int n = 0;
 
 	spin_lock(&tasklist_lock);
-	for_each_task(t) n += READ_ONCE(t->state) == TASK_UNINTERRUPTIBLE &&
-			      !(t->flags & PF_KTHREAD);
+	for_each_task(t)
+		n += READ_ONCE(t->state) == TASK_UNINTERRUPTIBLE &&
+		     !(t->flags & PF_KTHREAD);
 	spin_unlock(&tasklist_lock);
 	return n;
 }

@@ -211,8 +211,7 @@ static void detach_session(struct tty *tty, int session)
 {
 	struct task_struct *t;
 
-	for_each_task(t)
-	{
+	for_each_task(t) {
 		if (t->signal->session == session && t->signal->tty == tty) {
 			t->signal->tty = NULL;
 			tty_put(tty);

@@ -146,7 +146,9 @@ static int session_of_pgrp_locked(int pgrp)
 {
 	struct task_struct *t;
 
-	for_each_task(t) if (t->signal->pgrp == pgrp) return t->signal->session;
+	for_each_task(t)
+		if (t->signal->pgrp == pgrp)
+			return t->signal->session;
 	return 0;
 }
 
@@ -185,8 +187,7 @@ static long take_ctty(struct tty *tty, unsigned long steal)
 	if (steal == 1 && capable_root() && sig->leader_of_session &&
 	    !sig->tty) {
 		spin_lock(&tasklist_lock);
-		for_each_task(t)
-		{
+		for_each_task(t) {
 			if (t->signal->tty == tty) {
 				t->signal->tty = NULL;
 				tty_put(tty);

@@ -110,8 +110,7 @@ unsigned int filemap_get_pages(struct address_space *mapping, pgoff_t start,
 	for (unsigned int i = 0; i < nr; i++)
 		pages[i] = NULL;
 	spin_lock(&mapping->i_lock);
-	xa_for_each_range(&mapping->i_pages, index, page, start, last)
-	{
+	xa_for_each_range(&mapping->i_pages, index, page, start, last) {
 		get_page(page);
 		pages[index - start] = page;
 		found++;

@@ -38,8 +38,7 @@ static void file_validate(void)
 	struct page *page;
 
 	CHECK_EQ(xa_validate(&file_mapping.i_pages), file_mapping.nrpages);
-	xa_for_each(&file_mapping.i_pages, index, page)
-	{
+	xa_for_each(&file_mapping.i_pages, index, page) {
 		CHECK(page_mapping(page) == &file_mapping);
 		CHECK_EQ(page_index(page), index);
 		CHECK(PageSwapBacked(page));
