@@ -2,11 +2,11 @@
 /*
  * vmstat.c - sums of the counters that vmstat.h declares.
  *
- * Allocated and freed frames are counted by the zones and per-CPU lists; of
- * everything else, each processor counts for itself; a sum reads all of them without stopping
- * anyone, so it is exact only when nothing runs.  A page count of one
- * processor may be negative (counted up here, down there); the sum is not,
- * but for a moment, and then shown as 0.
+ * Allocated and freed frames are counted by the zones and per-CPU lists;
+ * everything else each processor counts for itself.  A sum reads all of them
+ * without stopping anyone, so it is exact only when nothing runs.  A page
+ * count of one processor may be negative (counted up here, down there); the
+ * sum is not, but for a moment, and then shown as 0.
  */
 #include "mm/page/zone.h"
 
