@@ -29,11 +29,25 @@ static long free_kib(void)
 	return proc_value("/proc/meminfo", "MemFree:");
 }
 
+/*
+ * fork(2) may find no memory while what others had is still on its way back;
+ * it has to work within two seconds.
+ */
+static pid_t fork_soon(void)
+{
+	pid_t pid;
+	int i;
+
+	for (i = 0; (pid = fork()) < 0 && errno == ENOMEM && i < 200; i++)
+		usleep(10000);
+	return pid;
+}
+
 /* A program can be run, with fresh memory. */
 static void works(void)
 {
 	char *argv[] = {"self", "role-true", NULL};
-	pid_t pid = fork();
+	pid_t pid = fork_soon();
 
 	if (!pid) {
 		execve("/proc/self/exe", argv, environ);
