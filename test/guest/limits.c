@@ -98,7 +98,7 @@ static void survives(void (*fn)(void))
 	/* Pipes and names count for nobody, and anybody could be chosen. */
 	set_oom_score_adj(getppid(), "-1000");
 	set_oom_score_adj(getpid(), "-1000");
-	pid = fork();
+	pid = fork_soon();
 	if (!pid) {
 		setpgid(0, 0);
 		set_oom_score_adj(getpid(), "0");
@@ -305,7 +305,7 @@ static void bomb_for_a_while(void)
 
 	if (setrlimit(RLIMIT_NPROC, &few) || setgid(1000) || setuid(1000))
 		_exit(1);
-	pid = fork();
+	pid = fork_soon();
 	if (!pid)
 		fork_bomb();
 	usleep(300000);
