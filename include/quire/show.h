@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show.h - what users read: the text of /proc and /sys files.
+ * show.h - what users read and set: the texts of /proc and /sys files.
  *
  * A generator writes into a seq_buf, which keeps what fits and remembers that
  * something did not; the caller then tries again with more room.
+ *
+ * What can be set is declared once, in tables: a knob is a number, or a vector
+ * of them, with its bounds; an attribute is a text about one object.  Whoever
+ * offers files walks the tables; tests call them directly.
  */
 #ifndef QUIRE_SHOW_H
 #define QUIRE_SHOW_H
@@ -23,6 +27,59 @@ void seq_buf_init(struct seq_buf *s, char *buf, size_t size);
 void seq_printf(struct seq_buf *s, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq_buf *s, const char *str);
 void seq_putc(struct seq_buf *s, char c);
+
+/*
+ * One text file about an object: a sysfs attribute.  A table of them ends with
+ * a NULL name.  Both functions run in task context, may sleep, and are called
+ * with no lock held; the caller keeps the object alive meanwhile.
+ */
+struct mm_attr {
+	const char *name;
+	u16 mode; /* 0444, 0644, 0200 ...; writing is root's */
+	/* The text, with its newline; 0 or -E.  NULL: cannot be read. */
+	int (*show)(struct seq_buf *s, void *object);
+	/*
+	 * A whole write, NUL-terminated, the newline still there; may be
+	 * changed.  0, or -E and nothing has changed.  NULL: cannot be written.
+	 */
+	int (*store)(void *object, char *text);
+};
+
+#define MM_KNOB_NR_MAX 8 /* numbers in the longest vector */
+
+/*
+ * One number or vector under /proc/sys.  A table of them ends with a NULL name.
+ * Context as for attributes.
+ */
+struct mm_knob {
+	const char *name; /* "min_free_kbytes" */
+	u16 mode;	  /* 0644, or 0444 without set() */
+	u8 nr;		  /* numbers in the vector, 1 for most */
+	s64 min, max;	  /* both allowed, for each number */
+	/* Fills up to nr values; how many there are now. */
+	int (*get)(s64 *values);
+	/*
+	 * The first nr numbers, 1 .. knob->nr, are within the bounds; the
+	 * others stay.  0, or -E and nothing has changed.
+	 */
+	int (*set)(const s64 *values, unsigned int nr);
+};
+
+/* mm/show/knobs.c: /proc/sys/vm, by name. */
+extern const struct mm_knob vm_knobs[];
+
+/* The numbers with tabs between and a newline, as Linux's proc_dointvec. */
+void mm_knob_show(const struct mm_knob *knob, struct seq_buf *s);
+/*
+ * Sets the knob from len bytes of text, which a NUL follows.  Numbers are
+ * separated by spaces, tabs or newlines, decimal or with 0x or 0 in front; fewer
+ * than the vector has set its first ones.  Returns the bytes taken, which are
+ * fewer than len when something follows the last number; -EINVAL, nothing
+ * changed: no number, a malformed one, one out of bounds; -EPERM: cannot be set;
+ * or what set() says.
+ */
+mm_ssize_t mm_knob_store(const struct mm_knob *knob, const char *text,
+			 size_t len);
 
 /* Formats of proc(5); task context. */
 void show_meminfo(struct seq_buf *s);
