@@ -2,9 +2,11 @@
 /*
  * percpu.h - one copy of a variable for each processor.
  *
- * DEFINE_PER_CPU puts the variable into the section "percpu".  CPU 0 uses the
- * section itself; mm_init() gives every other possible CPU a copy, and the
- * port's arch_percpu_offset() says how far it lies from the original.
+ * DEFINE_PER_CPU puts the variable into the section "percpu", the template:
+ * mm_init() gives every possible CPU a copy, and the port's
+ * arch_percpu_offset() says how far it lies from the template.  What
+ * alloc_percpu() gives is a place in the template's neighbourhood too: never
+ * an address to use, only to hand to the macros here.
  */
 #ifndef QUIRE_PERCPU_H
 #define QUIRE_PERCPU_H
@@ -26,6 +28,10 @@
 
 /* Bounds of the original section, from the linker. */
 extern char __start_percpu[], __stop_percpu[];
+
+/* The template from the page it begins in, and the size of every unit. */
+extern char *pcpu_template;
+extern unsigned long pcpu_unit_size;
 
 /* Possible processors: 0 .. nr_cpu_ids-1. */
 extern unsigned int nr_cpu_ids;

@@ -17,10 +17,11 @@
  *	PGTABLE_LEVELS			4 here; an expression, not always constant
  *	pte_t and its bits		(pte_x86_64.h on both ports)
  *	unsigned int smp_processor_id(void)	0 .. NR_CPUS-1
- *	unsigned long arch_percpu_offset(void)	of this CPU; 0 on CPU 0
+ *	unsigned long arch_percpu_offset(void)	of this CPU; 0 until set
  *	unsigned long arch_percpu_offset_of(unsigned int cpu)
  *	void arch_set_percpu_offset(unsigned int cpu, unsigned long offset)
- *					by mm_init, once for each CPU above 0
+ *					by mm_init, once for each CPU, the
+					running one too
  *	unsigned long arch_task_slot(void)	processor number + 1; 0 in an
  *					interrupt handler: indexes what
  *					handlers must leave alone

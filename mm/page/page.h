@@ -17,7 +17,7 @@ struct zone;
  */
 void page_init(const struct mm_boot *boot);
 
-/* percpu.c: the other processors' copies; memblock must work. */
+/* percpu.c: every processor's copy; memblock must work. */
 void setup_per_cpu_areas(unsigned int nr_cpus);
 
 /*

@@ -2,10 +2,18 @@
 /*
  * percpu.c - gives each possible processor its copy of the per-CPU variables.
  *
- * The linker gathers DEFINE_PER_CPU variables in section "percpu"; processor 0
- * uses the section itself.  The others get a copy of it as it stands when
- * memblock begins to work, initial values included, each on cache lines of
- * its own; the distance to the original goes to the port.
+ * The linker gathers DEFINE_PER_CPU variables in section "percpu", which is
+ * only the template: every processor, the first too, gets a unit with a copy
+ * of it as it stands when memblock begins to work; the distance to the
+ * template goes to the port.
+ *
+ *	unit      static variables        room for alloc_percpu()
+ *	          |<- the template ->|<------------------------->|
+ *	          unit start                unit start + pcpu_unit_size
+ *
+ * Units begin on a page and do not overlap, so that what alloc_percpu() adds
+ * later (mm/vmalloc/percpu_alloc.c) can lie at the same distances from one
+ * another, in units of the same size.
  */
 #include "mm/page/page.h"
 #include "mm/page/memblock.h"
@@ -14,26 +22,36 @@
 #include <quire/printk.h>
 #include <quire/string.h>
 
-#define CACHE_LINE 64
+/*
+ * Linux's PCPU_MIN_UNIT_SIZE; at least PERCPU_RESERVE of a unit is left for
+ * alloc_percpu().
+ */
+#define PERCPU_MIN_UNIT_SIZE (32UL << 10)
+#define PERCPU_RESERVE	     (8UL << 10)
 
 unsigned int nr_cpu_ids = 1;
+unsigned long pcpu_unit_size;
+char *pcpu_template;
 
 void setup_per_cpu_areas(unsigned int nr_cpus)
 {
+	/* Variables keep their place within a page. */
+	size_t skew = (uintptr_t)__start_percpu % PAGE_SIZE;
 	size_t size = (size_t)(__stop_percpu - __start_percpu);
 	unsigned int cpu;
 
 	if (!nr_cpus || nr_cpus > NR_CPUS)
 		panic("percpu: %u processors, at most %u are possible", nr_cpus,
 		      NR_CPUS);
-	for (cpu = 1; cpu < nr_cpus; cpu++) {
-		/* Variables keep their place within a cache line. */
-		size_t skew = (uintptr_t)__start_percpu % CACHE_LINE;
-		char *area = memblock_alloc(size + skew, CACHE_LINE);
+	pcpu_template = __start_percpu - skew;
+	pcpu_unit_size = max(ALIGN(skew + size + PERCPU_RESERVE, PAGE_SIZE),
+			     PERCPU_MIN_UNIT_SIZE);
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		char *unit = memblock_alloc(pcpu_unit_size, PAGE_SIZE);
 
-		memcpy(area + skew, __start_percpu, size);
-		arch_set_percpu_offset(cpu, (uintptr_t)area + skew -
-						    (uintptr_t)__start_percpu);
+		memcpy(unit + skew, __start_percpu, size);
+		arch_set_percpu_offset(cpu, (uintptr_t)unit -
+						    (uintptr_t)pcpu_template);
 	}
 	nr_cpu_ids = nr_cpus;
 }

@@ -18,7 +18,7 @@ TEST(percpu_copies_start_with_the_initial_value)
 		CHECK_EQ(*per_cpu_ptr(&percpu_test_value, cpu), 0x1234);
 }
 
-TEST(percpu_copies_lie_apart_and_keep_their_place_in_a_cache_line)
+TEST(percpu_copies_lie_apart_and_keep_their_place_in_a_page)
 {
 	unsigned int a, b;
 
@@ -27,14 +27,13 @@ TEST(percpu_copies_lie_apart_and_keep_their_place_in_a_cache_line)
 			(const char *)per_cpu_ptr(&percpu_test_value, a);
 
 		CHECK_EQ(((uintptr_t)pa ^ (uintptr_t)&percpu_test_value) %
-				 CACHE_LINE,
+				 PAGE_SIZE,
 			 0);
 		for (b = 0; b < a; b++) {
 			long d = pa - (const char *)per_cpu_ptr(
 					      &percpu_test_value, b);
 
-			CHECK((d < 0 ? -d : d) >=
-			      __stop_percpu - __start_percpu);
+			CHECK((d < 0 ? -d : d) >= (long)pcpu_unit_size);
 		}
 	}
 }

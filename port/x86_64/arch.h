@@ -86,11 +86,13 @@ static inline unsigned long arch_percpu_offset_of(unsigned int cpu)
 	return x86_percpu_offsets[cpu];
 }
 
-/* mm_init() made cpu's copy of the per-CPU section; before cpu starts. */
+/* mm_init() made cpu's copy of the per-CPU section; the first CPU runs. */
 static inline void arch_set_percpu_offset(unsigned int cpu,
 					  unsigned long offset)
 {
 	x86_percpu_offsets[cpu] = offset;
+	if (x86_cpus[cpu])
+		x86_cpus[cpu]->percpu_offset = offset;
 }
 
 /*
