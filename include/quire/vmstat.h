@@ -2,8 +2,9 @@
 /*
  * vmstat.h - counters, by Linux's names.
  *
- * Events only grow and are per CPU; page counts go up and down and are kept
- * per zone and node by mm/page.  Each list is written once, here.
+ * Events only grow and are per CPU; page counts go up and down.  Frames that
+ * the zones and their lists hand out are counted there.  Each list is written
+ * once, here.
  */
 #ifndef QUIRE_VMSTAT_H
 #define QUIRE_VMSTAT_H
@@ -28,6 +29,27 @@
 	X(nr_page_table_pages) X(nr_kernel_stack) X(nr_vmalloc) \
 	X(nr_mlock)
 
+/*
+ * X(ITEM, name in /proc/vmstat, name in nodeN/numastat): where requests for
+ * frames wanted them and got them; only grow; in frames.  A node without
+ * memory has all of them 0: the nearest with memory counts as wanted.
+ *   NUMA_HIT         wanted here, and got here
+ *   NUMA_MISS        wanted on another node, got here
+ *   NUMA_FOREIGN     wanted here, got on another node
+ *   NUMA_INTERLEAVE  a policy that interleaves wanted this node, got it here
+ *   NUMA_LOCAL       asked by a processor of this node, got here
+ *   NUMA_OTHER       asked by a processor of another node, got here
+ * HIT + MISS = LOCAL + OTHER = what the zones handed out.
+ * Source: Documentation/admin-guide/numastat.rst.
+ */
+#define NUMA_STATS(X) \
+	X(NUMA_HIT, numa_hit, numa_hit) \
+	X(NUMA_MISS, numa_miss, numa_miss) \
+	X(NUMA_FOREIGN, numa_foreign, numa_foreign) \
+	X(NUMA_INTERLEAVE, numa_interleave, interleave_hit) \
+	X(NUMA_LOCAL, numa_local, local_node) \
+	X(NUMA_OTHER, numa_other, other_node)
+
 enum vm_event {
 #define X(name) VMEV_##name,
 	VM_EVENTS(X)
@@ -40,6 +62,13 @@ enum node_stat {
 	NODE_STATS(X)
 #undef X
 	NR_NODE_STATS
+};
+
+enum numa_stat {
+#define X(item, vmstat_name, numastat_name) item,
+	NUMA_STATS(X)
+#undef X
+	NR_NUMA_STATS
 };
 /* clang-format on */
 
@@ -66,6 +95,20 @@ static inline void mod_node_stat(enum node_stat st, long delta)
 
 unsigned long sum_vm_event(enum vm_event ev);
 unsigned long node_stat_pages(enum node_stat st); /* never negative */
+
+/*
+ * Of one zone, of a node (0 .. nr_node_ids-1), of the machine.  Any context;
+ * exact when nothing runs.
+ */
+unsigned long zone_numa_stat(const struct zone *zone, enum numa_stat item);
+unsigned long node_numa_stat(int nid, enum numa_stat item);
+unsigned long sum_numa_stat(enum numa_stat item);
+/*
+ * A policy that interleaves wanted this node for the frames of page, 2^order
+ * of them, and got them there.  Any context.
+ */
+void count_numa_interleave(const struct page *page, unsigned int order);
+
 unsigned long nr_free_pages(void);
 unsigned long totalram_pages(void);
 

@@ -110,8 +110,11 @@ static struct page *rmqueue(struct zone *zone, unsigned int order,
 	spin_lock_irqsave(&zone->lock, flags);
 	if (zone_watermark_ok(zone, order, highest, alloc_flags))
 		page = buddy_alloc(zone, order, mt);
-	if (page)
+	if (page) {
 		zone_count(&zone->allocs, 1UL << order);
+		if (zone->zone_pgdat->node_id != numa_node_id())
+			zone_count(&zone->allocs_other, 1UL << order);
+	}
 	spin_unlock_irqrestore(&zone->lock, flags);
 	return page;
 }
@@ -121,18 +124,22 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 {
 	unsigned int mt = gfp_migratetype(gfp);
 	enum zone_type highest = gfp_zone(gfp);
-	struct zone **z, *zone;
+	struct zone **z, *zone, *preferred = NULL;
 
 	for (z = NODE_DATA(nid)->zonelist; (zone = *z); z++) {
 		struct page *page;
 
 		if (zone->idx > highest)
 			continue;
+		if (!preferred)
+			preferred = zone;
 		if (gfp & __GFP_THISNODE && zone->zone_pgdat->node_id != nid)
 			continue;
 		page = rmqueue(zone, order, mt, highest, alloc_flags);
 		if (!page)
 			continue;
+		if (zone->zone_pgdat != preferred->zone_pgdat)
+			count_numa_miss(zone, preferred, 1UL << order);
 		prep_frame(page, zone->page_flags);
 		if (order && gfp & __GFP_COMP)
 			prep_compound(page, order);

@@ -24,7 +24,7 @@
  *    lies here has left the zone's count already.
  * 5. Counting.  Only frees are counted on the way (pcp->freed).  What was
  *    allocated follows: frees + taken from the zone - given to it - what is
- *    here (sum_vm_event).
+ *    here (vmstat.c).
  * 6. Runs of orders 1 to 3, unmovable, lie on small stacks of their own.  They
  *    are taken from the zone one at a time; the stacks only save giving back,
  *    with all its merging, what is asked for again soon.
@@ -54,16 +54,19 @@ void pcp_init(struct pcp *pcp, unsigned int zone_slot, unsigned int batch)
 		WRITE_ONCE(pcp->cold[mt], PFN_NIL);
 	for (mt = 0; mt < PCP_RUN_ORDERS; mt++)
 		pcp_stack_set(&pcp->runs[mt], PFN_NIL, 0);
+	pcp->refilled = pcp->drained = 0;
+	pcp->missed = pcp->foreign = pcp->interleaved = 0;
 }
 
 /* Give nr linked runs of an order to the zone; pcp->lock held. */
-static void drain_list(struct zone *zone, u32 pfn, unsigned int nr,
+static void drain_list(struct pcp *pcp, u32 pfn, unsigned int nr,
 		       unsigned int order)
 {
+	struct zone *zone = pcp_zone(pcp);
 	unsigned long flags;
 
+	WRITE_ONCE(pcp->drained, pcp->drained + ((unsigned long)nr << order));
 	spin_lock_irqsave(&zone->lock, flags);
-	zone_count(&zone->drained, (unsigned long)nr << order);
 	while (pfn != PFN_NIL) {
 		u32 next = pfn_to_page(pfn)->link.next;
 
@@ -77,7 +80,7 @@ static void drain_hot(struct pcp *pcp, unsigned int mt)
 {
 	if (!pcp->hot[mt].nr)
 		return;
-	drain_list(pcp_zone(pcp), pcp->hot[mt].first, pcp->hot[mt].nr, 0);
+	drain_list(pcp, pcp->hot[mt].first, pcp->hot[mt].nr, 0);
 	pcp_stack_set(&pcp->hot[mt], PFN_NIL, 0);
 }
 
@@ -85,7 +88,7 @@ static void drain_cold(struct pcp *pcp, unsigned int mt)
 {
 	if (pcp->cold[mt] == PFN_NIL)
 		return;
-	drain_list(pcp_zone(pcp), pcp->cold[mt], pcp->batch, 0);
+	drain_list(pcp, pcp->cold[mt], pcp->batch, 0);
 	WRITE_ONCE(pcp->cold[mt], PFN_NIL);
 }
 
@@ -117,8 +120,8 @@ static bool refill(struct pcp *pcp, unsigned int mt, enum zone_type highest,
 	nr = free > mark ? min(free - mark, pcp->batch - 1UL) : 0;
 	if (nr)
 		nr = buddy_alloc_bulk(zone, mt, (unsigned int)nr, hot);
-	zone_count(&zone->refilled, nr);
 	spin_unlock_irqrestore(&zone->lock, flags);
+	WRITE_ONCE(pcp->refilled, pcp->refilled + nr);
 	return nr;
 }
 
@@ -193,7 +196,7 @@ static void drain_pcp(struct pcp *pcp)
 
 		if (!runs->nr)
 			continue;
-		drain_list(pcp_zone(pcp), runs->first, runs->nr, i + 1);
+		drain_list(pcp, runs->first, runs->nr, i + 1);
 		pcp_stack_set(runs, PFN_NIL, 0);
 	}
 	raw_spin_unlock(&pcp->lock.locked);

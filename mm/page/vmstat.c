@@ -2,14 +2,21 @@
 /*
  * vmstat.c - sums of the counters that vmstat.h declares.
  *
- * Allocated and freed frames are counted by the zones and per-CPU lists;
- * everything else each processor counts for itself.  A sum reads all of them
- * without stopping anyone, so it is exact only when nothing runs.  A page
- * count of one processor may be negative (counted up here, down there); the
- * sum is not, but for a moment, and then shown as 0.
+ * 1. Allocated and freed frames are counted by the zones and per-CPU lists;
+ *    everything else each processor counts for itself.  A sum reads all of
+ *    them without stopping anyone, so it is exact only when nothing runs.
+ * 2. A page count of one processor may be negative (counted up here, down
+ *    there); the sum is not, but for a moment, and then shown as 0.
+ * 3. Nodes.  A list belongs to one processor and one zone, so what it handed
+ *    out was local or not as a whole: nothing is counted for that.  Only the
+ *    search that has left the node it wanted counts, on both sides.
+ *    S1  over all zones, missed = foreign
+ *    S2  missed, and what other nodes' processors got, is at most what the
+ *        zone handed out
  */
 #include "mm/page/zone.h"
 
+#include <quire/printk.h>
 #include <quire/vmstat.h>
 
 DEFINE_PER_CPU(unsigned long[NR_VM_EVENTS], vm_event_counts);
@@ -27,17 +34,134 @@ static unsigned long zone_frees(const struct zone *zone)
 }
 
 /*
- * Frames ever allocated: what the zone gave itself, and what went out of the
- * per-CPU lists, which is all that came in less what is left.
+ * Frames that ever went out of one processor's lists: all that came in less
+ * what was given back to the zone and what is left.
  */
+static unsigned long pcp_allocs(const struct pcp *pcp)
+{
+	return READ_ONCE(pcp->freed) + READ_ONCE(pcp->refilled) -
+	       READ_ONCE(pcp->drained) - pcp_pages(pcp);
+}
+
+/* Frames ever allocated. */
 static unsigned long zone_allocs(const struct zone *zone)
 {
-	unsigned long in = zone_frees(zone) - READ_ONCE(zone->frees) +
-			   READ_ONCE(zone->refilled);
-	unsigned long left = READ_ONCE(zone->drained) + zone_pcp_pages(zone);
+	unsigned long sum = READ_ONCE(zone->allocs);
+	unsigned int cpu;
 
-	return READ_ONCE(zone->allocs) + in - left;
+	for_each_possible_cpu(cpu)
+		sum += pcp_allocs(&zone->pageset[cpu]);
+	return sum;
 }
+
+/* ---- nodes ---- */
+
+/* By processors of other nodes: each list has one processor and one zone. */
+static unsigned long zone_allocs_other(const struct zone *zone)
+{
+	unsigned long sum = READ_ONCE(zone->allocs_other);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (cpu_to_node(cpu) != zone->zone_pgdat->node_id)
+			sum += pcp_allocs(&zone->pageset[cpu]);
+	return sum;
+}
+
+/* An atomic addition, because an interrupt may count here in between. */
+void count_numa_miss(struct zone *zone, struct zone *preferred,
+		     unsigned long nr)
+{
+	unsigned int cpu = smp_processor_id();
+
+	__atomic_fetch_add(&zone->pageset[cpu].missed, nr, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&preferred->pageset[cpu].foreign, nr,
+			   __ATOMIC_RELAXED);
+}
+
+void count_numa_interleave(const struct page *page, unsigned int order)
+{
+	struct zone *zone = page_zone(page);
+
+	__atomic_fetch_add(&zone->pageset[smp_processor_id()].interleaved,
+			   1UL << order, __ATOMIC_RELAXED);
+}
+
+/* The slow paths' own counts of one kind, of all processors. */
+static unsigned long sum_missed(const struct zone *zone)
+{
+	unsigned long sum = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(zone->pageset[cpu].missed);
+	return sum;
+}
+
+static unsigned long sum_foreign(const struct zone *zone)
+{
+	unsigned long sum = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(zone->pageset[cpu].foreign);
+	return sum;
+}
+
+static unsigned long sum_interleaved(const struct zone *zone)
+{
+	unsigned long sum = 0;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(zone->pageset[cpu].interleaved);
+	return sum;
+}
+
+unsigned long zone_numa_stat(const struct zone *zone, enum numa_stat item)
+{
+	if (!zone_populated(zone))
+		return 0;
+	switch (item) {
+	case NUMA_HIT:
+		return zone_allocs(zone) - sum_missed(zone);
+	case NUMA_MISS:
+		return sum_missed(zone);
+	case NUMA_FOREIGN:
+		return sum_foreign(zone);
+	case NUMA_INTERLEAVE:
+		return sum_interleaved(zone);
+	case NUMA_LOCAL:
+		return zone_allocs(zone) - zone_allocs_other(zone);
+	case NUMA_OTHER:
+		return zone_allocs_other(zone);
+	case NR_NUMA_STATS:
+		break;
+	}
+	return 0;
+}
+
+unsigned long node_numa_stat(int nid, enum numa_stat item)
+{
+	unsigned long sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		sum += zone_numa_stat(&NODE_DATA(nid)->node_zones[i], item);
+	return sum;
+}
+
+unsigned long sum_numa_stat(enum numa_stat item)
+{
+	unsigned long sum = 0;
+	int nid;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		sum += node_numa_stat(nid, item);
+	return sum;
+}
+
+/* ---- sums ---- */
 
 unsigned long sum_vm_event(enum vm_event ev)
 {
@@ -84,4 +208,20 @@ unsigned long totalram_pages(void)
 	for_each_zone(zone)
 		nr += zone->managed_pages;
 	return nr;
+}
+
+void vmstat_validate(void)
+{
+	unsigned long missed = 0, foreign = 0;
+	struct zone *zone;
+
+	for_each_zone(zone) {
+		unsigned long allocs = zone_allocs(zone);
+
+		BUG_ON(sum_missed(zone) > allocs);	  /* S2 */
+		BUG_ON(zone_allocs_other(zone) > allocs); /* S2 */
+		missed += sum_missed(zone);
+		foreign += sum_foreign(zone);
+	}
+	BUG_ON(missed != foreign); /* S1 */
 }

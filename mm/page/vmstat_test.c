@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* vmstat_test.c - counters of many processors add up. */
+/* vmstat_test.c - counters of many processors and nodes add up. */
 #include "mm/page/vmstat.c"
 
+#include <quire/gfp.h>
+#include <quire/string.h>
+
+#include "mm/page/page.h"
+#include "port/soft/soft.h"
 #include "test/test.h"
 
 #define TIMES 1000U
@@ -58,4 +63,243 @@ TEST(vmstat_derived_counts_of_frames_are_exact)
 	for (ev = VMEV_pgalloc_dma; ev <= VMEV_pgalloc_movable; ev++)
 		now += sum_vm_event((enum vm_event)ev);
 	CHECK_EQ(now, allocated + 700);
+}
+
+/* ---- nodes ---- */
+
+#define MIB ((phys_addr_t)1 << 20)
+
+/*
+ *	processors   0   1   2
+ *	node	     0   1   2	    3: memory alone
+ *	memory	     8M  8M  -	    8M
+ */
+static const struct mem_range ranges[] = {
+	{16 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE},
+	{24 * MIB, 32 * MIB, 1, MEM_RANGE_USABLE},
+	{32 * MIB, 40 * MIB, 3, MEM_RANGE_USABLE},
+};
+static const u8 cpu_nodes[] = {0, 1, 2};
+static const u8 far_and_near[] = {
+	10, 20, 20, 40, /**/ 20, 10, 40, 20,
+	20, 40, 10, 30, /**/ 40, 20, 30, 10,
+};
+static const struct soft_layout four_nodes = {
+	.ranges = ranges,
+	.nr_ranges = ARRAY_SIZE(ranges),
+	.nr_cpus = 3,
+	.nr_nodes = 4,
+	.distances = far_and_near,
+	.cpu_to_node = cpu_nodes,
+};
+/* Where a request for node 0 .. 3 is served first. */
+static const int nearest[] = {0, 1, 0, 3};
+
+/* All counts of all nodes; what a test expects of them. */
+struct numa_counts {
+	unsigned long of[4][NR_NUMA_STATS];
+};
+
+static void read_counts(struct numa_counts *c)
+{
+	int nid, item;
+
+	for (nid = 0; nid < 4; nid++)
+		for (item = 0; item < NR_NUMA_STATS; item++)
+			c->of[nid][item] =
+				node_numa_stat(nid, (enum numa_stat)item);
+}
+
+static void check_counts(const struct numa_counts *want)
+{
+	struct numa_counts now;
+	int nid, item;
+
+	read_counts(&now);
+	for (nid = 0; nid < 4; nid++)
+		for (item = 0; item < NR_NUMA_STATS; item++)
+			CHECK_EQ(now.of[nid][item], want->of[nid][item]);
+}
+
+/* What numastat.rst says of nr frames that came from node got. */
+static void expect(struct numa_counts *c, int cpu_nid, int wanted, int got,
+		   unsigned long nr)
+{
+	wanted = nearest[wanted];
+	c->of[got][got == wanted ? NUMA_HIT : NUMA_MISS] += nr;
+	if (got != wanted)
+		c->of[wanted][NUMA_FOREIGN] += nr;
+	c->of[got][got == cpu_nid ? NUMA_LOCAL : NUMA_OTHER] += nr;
+}
+
+/* Processor 0 empties its node, and goes on with node 1. */
+TEST_MACHINE(numa_counts_tell_hits_from_misses, &four_nodes)
+{
+	struct page *hoard[4096], *page;
+	struct numa_counts want;
+	unsigned int nr = 0, spilled = 0;
+
+	read_counts(&want);
+	while (spilled < 100 && (page = alloc_page(GFP_NOWAIT))) {
+		expect(&want, 0, 0, page_to_nid(page), 1);
+		spilled += page_to_nid(page) == 1;
+		CHECK(nr < ARRAY_SIZE(hoard));
+		hoard[nr++] = page;
+	}
+	CHECK_EQ(spilled, 100);
+	check_counts(&want);
+	CHECK_EQ(want.of[1][NUMA_MISS], 100);
+	CHECK_EQ(want.of[0][NUMA_FOREIGN], 100);
+	/* A list of node 1's frames serves who did not ask for that node. */
+	__free_page(hoard[--nr]);
+	hoard[nr++] = page = alloc_pages_node(1, GFP_NOWAIT, 0);
+	expect(&want, 0, 1, 1, 1);
+	check_counts(&want);
+	while (nr)
+		__free_page(hoard[--nr]);
+	check_counts(&want);
+	page_validate();
+}
+
+static void borrows(void *arg, unsigned int cpu)
+{
+	struct numa_counts want;
+	struct page *page;
+
+	(void)arg;
+	if (cpu != 2)
+		return;
+	read_counts(&want);
+	page = alloc_pages(GFP_KERNEL, 3);
+	CHECK_EQ(page_to_nid(page), 0);
+	expect(&want, 2, 2, 0, 8);
+	check_counts(&want);
+	CHECK_EQ(want.of[2][NUMA_HIT] + want.of[2][NUMA_FOREIGN], 0);
+	__free_pages(page, 3);
+	/* Not there, not counted. */
+	CHECK(!alloc_page(GFP_NOWAIT | __GFP_THISNODE));
+	check_counts(&want);
+}
+
+TEST_MACHINE(numa_counts_of_a_node_without_memory_stay_zero, &four_nodes)
+{
+	CHECK_EQ(test_run_on_cpus(3, borrows, NULL), 3);
+}
+
+TEST_MACHINE(numa_counts_of_interleaving_are_whose_turn_it_was, &four_nodes)
+{
+	struct page *page = alloc_pages_node(3, GFP_KERNEL, 1);
+	struct numa_counts want;
+
+	read_counts(&want);
+	count_numa_interleave(page, 1);
+	want.of[3][NUMA_INTERLEAVE] += 2;
+	check_counts(&want);
+	CHECK_EQ(sum_numa_stat(NUMA_INTERLEAVE), 2);
+	__free_pages(page, 1);
+}
+
+TEST_MACHINE(numa_counts_ignore_what_failed, &four_nodes)
+{
+	EACH_FAILURE(n) {
+		struct numa_counts want;
+		struct page *page;
+
+		read_counts(&want);
+		page = alloc_pages_node(1, GFP_KERNEL, 2);
+		if (page) {
+			expect(&want, 0, 1, 1, 4);
+			__free_pages(page, 2);
+		} else {
+			CHECK(failure_was_injected());
+		}
+		check_counts(&want);
+	}
+}
+
+#define STEPS 20000
+#define HELD  900
+
+/* Blocks of all orders from all nodes, until some are full. */
+TEST_MACHINE(numa_counts_follow_a_model, &four_nodes)
+{
+	static struct {
+		struct page *page;
+		unsigned int order;
+	} held[HELD];
+	struct numa_counts want;
+	unsigned int step;
+
+	read_counts(&want);
+	for (step = 0; step < STEPS; step++) {
+		unsigned int i = (unsigned int)test_random_below(HELD);
+		unsigned int order = (unsigned int)test_random_below(5);
+		int nid = (int)test_random_below(5) - 1;
+		gfp_t gfp = test_random() & 1 ? GFP_NOWAIT
+					      : GFP_NOWAIT | __GFP_HIGHMEM |
+							__GFP_MOVABLE;
+
+		if (held[i].page) {
+			__free_pages(held[i].page, held[i].order);
+			held[i].page = NULL;
+			continue;
+		}
+		if (test_random_below(4) == 0)
+			gfp |= __GFP_THISNODE;
+		held[i].order = order;
+		held[i].page = nid < 0 ? alloc_pages(gfp, order)
+				       : alloc_pages_node(nid, gfp, order);
+		if (held[i].page)
+			expect(&want, 0, max(nid, 0), page_to_nid(held[i].page),
+			       1UL << order);
+		if (step % 64 == 0) {
+			check_counts(&want);
+			page_validate();
+		}
+	}
+	CHECK(want.of[0][NUMA_FOREIGN] && want.of[3][NUMA_MISS]);
+	for (step = 0; step < HELD; step++)
+		if (held[step].page)
+			__free_pages(held[step].page, held[step].order);
+	check_counts(&want);
+	drain_all_pages();
+	check_counts(&want);
+}
+
+static struct numa_counts seen[3]; /* by processor */
+
+/* Each on a random node; what one got, the next frees. */
+static void takes_and_passes(void *arg, unsigned int cpu)
+{
+	struct page **slots = arg;
+	unsigned int i;
+
+	memset(&seen[cpu], 0, sizeof(seen[cpu]));
+	for (i = 0; i < 5000; i++) {
+		int nid = (int)((i * 7 + cpu) % 4);
+		struct page *page = alloc_pages_node(nid, GFP_KERNEL, 0);
+
+		expect(&seen[cpu], (int)cpu, nid, page_to_nid(page), 1);
+		page = __atomic_exchange_n(&slots[i % 64], page,
+					   __ATOMIC_ACQ_REL);
+		if (page)
+			__free_page(page);
+	}
+}
+
+TEST_MACHINE(numa_counts_of_many_processors_lose_nothing, &four_nodes)
+{
+	static struct page *slots[64];
+	struct numa_counts want;
+	int cpu, nid, item;
+
+	read_counts(&want);
+	CHECK_EQ(test_run_on_cpus(3, takes_and_passes, slots), 3);
+	for (cpu = 0; cpu < 3; cpu++)
+		for (nid = 0; nid < 4; nid++)
+			for (item = 0; item < NR_NUMA_STATS; item++)
+				want.of[nid][item] += seen[cpu].of[nid][item];
+	check_counts(&want);
+	page_validate();
+	free_pages_bulk(slots, ARRAY_SIZE(slots));
 }

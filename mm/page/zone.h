@@ -31,9 +31,9 @@ struct zone {
 	 * Events, frames, since the start.  What per-CPU lists served is not
 	 * counted here: sum_vm_event() derives it.
 	 */
-	unsigned long allocs, frees;	 /* by the zone itself */
-	unsigned long refilled, drained; /* to and from per-CPU lists */
-	u16 avail[MIGRATE_TYPES]; /* bit k: free_area[k].list[] not empty */
+	unsigned long allocs, frees; /* by the zone itself */
+	unsigned long allocs_other;  /* of allocs: to other nodes' CPUs */
+	u16 avail[MIGRATE_TYPES];    /* bit k: free_area[k].list[] not empty */
 	struct free_area free_area[NR_ORDERS];
 
 	/* Written at start and when memory comes or goes. */
@@ -187,6 +187,10 @@ struct pcp {
 	struct pcp_stack hot[MIGRATE_PCPTYPES + 1]; /* the last: never filled */
 	u32 cold[MIGRATE_PCPTYPES];
 	struct pcp_stack runs[PCP_RUN_ORDERS] __cacheline_aligned;
+	/* Events, frames; written with the lock held. */
+	unsigned long refilled, drained; /* from and to the zone */
+	/* Written by this processor only, without the lock (vmstat.c). */
+	unsigned long missed, foreign, interleaved;
 } __cacheline_aligned;
 
 _Static_assert(offsetof(struct pcp, runs) == 64, "one line for single frames");
@@ -248,6 +252,14 @@ static inline struct pcp_stack *pcp_hot(struct pcp *pcp, gfp_t gfp)
 	return (struct pcp_stack *)((char *)pcp->hot + (gfp & 0x18));
 }
 _Static_assert(sizeof(struct pcp_stack) == 8, "gfp & 0x18 is an offset");
+
+/* ---- vmstat.c ---- */
+
+/* nr frames of zone went to a request that wanted preferred's node. */
+void count_numa_miss(struct zone *zone, struct zone *preferred,
+		     unsigned long nr);
+/* Counts of one zone agree with each other; nobody allocates or frees. */
+void vmstat_validate(void);
 
 /* ---- report.c ---- */
 
