@@ -8,13 +8,32 @@
 #include "mm/init.h"
 
 #include <quire/mm.h>
+#include <quire/params.h>
 #include <quire/pgtable.h>
 #include <quire/port.h>
 #include <quire/slab.h>
 
+/* Longer words than this are cut. */
+#define PARAM_MAX 512
+
+static void read_params(const char *cmdline)
+{
+	static bool (*const floors[])(const char *name, const char *value) = {
+		slab_param,
+	};
+	char word[PARAM_MAX], *value;
+
+	while (next_param(&cmdline, word, sizeof(word), &value))
+		for (unsigned int i = 0; i < ARRAY_SIZE(floors); i++)
+			if (floors[i](word, value))
+				break;
+}
+
 void mm_init(const struct mm_boot *boot, const struct port_ops *ops)
 {
 	port = ops;
+	if (boot->cmdline)
+		read_params(boot->cmdline);
 	page_init(boot);
 	kmem_cache_init();
 	pgtable_init();

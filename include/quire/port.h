@@ -71,6 +71,11 @@ struct mm_boot {
 	const u8 *cpu_to_node; /* nr_cpus, or NULL: all on node 0 */
 	bool has_highmem;      /* frames above highmem_start unmapped */
 	phys_addr_t highmem_start;
+	/*
+	 * The command line, which the floors of mm/ read on their way up
+	 * (mm/init.h); NULL: none.  Words that none of them knows are others'.
+	 */
+	const char *cmdline;
 };
 
 struct port_ops {

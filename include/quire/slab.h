@@ -21,6 +21,7 @@ typedef u32 slab_flags_t;
 #define SLAB_STORE_USER		((slab_flags_t)0x00010000)
 #define SLAB_RECLAIM_ACCOUNT	((slab_flags_t)0x00020000)
 #define SLAB_PANIC		((slab_flags_t)0x00040000)
+#define SLAB_TRACE		((slab_flags_t)0x00200000)
 #define SLAB_ACCOUNT		((slab_flags_t)0x04000000)
 #define SLAB_NO_MERGE		((slab_flags_t)0x01000000)
 

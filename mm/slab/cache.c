@@ -3,12 +3,13 @@
  * cache.c - makes, merges, shrinks and destroys caches.
  *
  * 1. Sizes.  Objects are rounded up to their alignment.  A slab has the
- *    smallest order up to SLAB_MAX_ORDER that wastes at most an eighth of it,
+ *    smallest order up to slab_max_order that wastes at most an eighth of it,
  *    or the least wasteful one: small slabs come cheaply, leave nothing behind
- *    and are found even when memory is in pieces.
+ *    and are found even when memory is in pieces.  slab_min_order and
+ *    slab_min_objects set where the search begins.
  * 2. Merging.  A new cache whose objects would lie in its slabs exactly as in
  *    an existing one's gets that one, with one more user.  Never with a
- *    constructor, a debugging flag or SLAB_NO_MERGE.
+ *    constructor, a debugging flag or SLAB_NO_MERGE, nor with slab_nomerge.
  * 3. A cache's own descriptor and its nodes come from the cache "kmem_cache",
  *    whose descriptor is static, so that the first allocation has something
  *    to come from.  Magazines come from "kmem_cache_cpu", which has none.
@@ -27,9 +28,8 @@
 
 #include "mm/slab/slab_internal.h"
 
-#define SLAB_MAX_ORDER 3
-#define CACHE_LINE     64
-#define WORD	       sizeof(unsigned long)
+#define CACHE_LINE 64
+#define WORD	   sizeof(unsigned long)
 
 /* A magazine holds at most this many bytes of objects. */
 #define MAGAZINE_BYTES 8192
@@ -86,7 +86,8 @@ static void set_layout(struct kmem_cache *s)
 		if (size == s->object_size)
 			size += WORD;
 	}
-	if (s->ctor || s->flags & SLAB_DEBUG_FLAGS) {
+	/* Where the object itself must stay as it is while it is free. */
+	if (s->ctor || s->flags & (SLAB_RED_ZONE | SLAB_POISON)) {
 		s->word_offset = size;
 		size += WORD;
 	}
@@ -102,15 +103,27 @@ static unsigned int slab_waste(u32 size, unsigned int order)
 	return (unsigned int)((PAGE_SIZE << order) % size);
 }
 
+/* The smallest order that holds one object. */
+static unsigned int order_for(u32 size)
+{
+	unsigned int order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
 static void set_orders(struct kmem_cache *s)
 {
+	const struct slab_params *p = &slab_params;
 	unsigned int order, best;
 
-	s->min_order = 0;
-	while (PAGE_SIZE << s->min_order < s->size)
-		s->min_order++;
-	best = s->min_order;
-	for (order = best; order <= SLAB_MAX_ORDER; order++) {
+	s->min_order = (u8)order_for(s->size);
+	best = max((unsigned int)s->min_order, p->min_order);
+	while (best < p->max_order &&
+	       (PAGE_SIZE << best) / s->size < p->min_objects)
+		best++;
+	for (order = best; order <= p->max_order; order++) {
 		/* Compare waste / bytes without fractions. */
 		if (slab_waste(s->size, order) < slab_waste(s->size, best)
 							 << (order - best))
@@ -128,6 +141,13 @@ static u32 magazine_capacity(const struct kmem_cache *s)
 	return min(MAGAZINE_BYTES / s->size, (u32)MAGAZINE_MAX);
 }
 
+static void set_sizes(struct kmem_cache *s, slab_flags_t flags)
+{
+	s->flags = flags;
+	set_layout(s);
+	set_orders(s);
+}
+
 /* s->nodes is set; everything else is filled in here. */
 void slab_cache_setup(struct kmem_cache *s, const char *name,
 		      unsigned int object_size, unsigned int align,
@@ -137,7 +157,6 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 
 	s->cookie = port->random();
 	s->object_size = object_size;
-	s->flags = flags;
 	s->ctor = ctor;
 	s->align = effective_align(object_size, align, flags);
 	s->allocflags = flags & SLAB_CACHE_DMA ? __GFP_DMA : 0;
@@ -147,8 +166,10 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 	s->baseline = 0;
 	s->internal = false;
 	strscpy(s->name, name, sizeof(s->name));
-	set_layout(s);
-	set_orders(s);
+	set_sizes(s, flags);
+	if (slab_params.keep_order &&
+	    order_for(s->size) > order_for(s->object_size))
+		set_sizes(s, flags & ~SLAB_METADATA_FLAGS);
 	/* Exact for offset * size < 2^44: a slab is at most 2^22 bytes. */
 	s->reciprocal = ((1UL << 44) + s->size - 1) / s->size;
 	s->capacity = magazine_capacity(s);
@@ -218,10 +239,12 @@ static struct kmem_cache *try_create(const char *name, unsigned int size,
 {
 	struct kmem_cache *s;
 
+	if (name)
+		flags |= slab_debug_wanted(name);
 	if (!name || !size || size > KMALLOC_MAX_SIZE || align > PAGE_SIZE ||
 	    align & (align - 1) || WARN_ON_ONCE(flags & ~SLAB_KNOWN_FLAGS))
 		return NULL;
-	if (!ctor && !(flags & SLAB_MERGE_NEVER)) {
+	if (!ctor && !(flags & SLAB_MERGE_NEVER) && !slab_params.nomerge) {
 		s = find_mergeable(size, align, flags);
 		if (s)
 			return s;
@@ -377,35 +400,31 @@ static void free_xa_node(void *node)
 	kmem_cache_free(xa_node_cache, node);
 }
 
+/* A cache of the allocator's own, without magazines. */
+static struct kmem_cache *start_cache(struct kmem_cache *s,
+				      struct kmem_cache_node *nodes,
+				      const char *name, size_t size)
+{
+	s->nodes = nodes;
+	slab_cache_setup(s, name, (unsigned int)size, CACHE_LINE,
+			 SLAB_NO_MERGE | slab_debug_wanted(name), NULL);
+	s->internal = true;
+	s->capacity = 0;
+	list_cache(s);
+	return s;
+}
+
 void kmem_cache_init(void)
 {
-	struct kmem_cache *s = &boot_cache.cache;
-
 	spin_lock_init(&slab_state.lock, LOCK_RANK_SLAB_LIST);
 	INIT_LIST_HEAD(&slab_state.caches);
-
-	s->nodes = boot_nodes[0];
-	slab_cache_setup(s, "kmem_cache",
-			 sizeof(*s) + (unsigned int)slot_array_bytes() +
-				 (unsigned int)nr_node_ids *
-					 sizeof(struct kmem_cache_node),
-			 CACHE_LINE, SLAB_NO_MERGE, NULL);
-	s->internal = true;
-	s->capacity = 0;
-	slab_state.cache_cache = s;
-	list_cache(s);
-
-	s = &boot_magazine_cache.cache;
-	s->nodes = boot_nodes[1];
-	slab_cache_setup(s, "kmem_cache_cpu",
-			 sizeof(struct kmem_cache_cpu) +
-				 MAGAZINE_MAX * sizeof(void *),
-			 CACHE_LINE, SLAB_NO_MERGE, NULL);
-	s->internal = true;
-	s->capacity = 0;
-	slab_state.magazine_cache = s;
-	list_cache(s);
-
+	slab_state.cache_cache = start_cache(
+		&boot_cache.cache, boot_nodes[0], "kmem_cache",
+		sizeof(struct kmem_cache) + slot_array_bytes() +
+			(size_t)nr_node_ids * sizeof(struct kmem_cache_node));
+	slab_state.magazine_cache = start_cache(
+		&boot_magazine_cache.cache, boot_nodes[1], "kmem_cache_cpu",
+		sizeof(struct kmem_cache_cpu) + MAGAZINE_MAX * sizeof(void *));
 	kmalloc_init();
 	xa_node_cache =
 		kmem_cache_create("radix_tree_node", xa_node_size, 0,

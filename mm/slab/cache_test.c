@@ -58,11 +58,14 @@ TEST(no_slab_wastes_more_than_an_eighth_if_any_order_can_help)
 		set_layout(&s);
 		set_orders(&s);
 		CHECK_GE(PAGE_SIZE << s.order, size);
-		for (unsigned int o = s.min_order; o <= SLAB_MAX_ORDER; o++)
-			best = min(best, slab_waste(size, o)
-						 << (SLAB_MAX_ORDER - o));
+		for (unsigned int o = s.min_order; o <= SLAB_DEFAULT_MAX_ORDER;
+		     o++)
+			best = min(best,
+				   slab_waste(size, o)
+					   << (SLAB_DEFAULT_MAX_ORDER - o));
 		CHECK(slab_waste(size, s.order) * 8UL <= PAGE_SIZE << s.order ||
-		      slab_waste(size, s.order) << (SLAB_MAX_ORDER - s.order) ==
+		      slab_waste(size, s.order)
+				      << (SLAB_DEFAULT_MAX_ORDER - s.order) ==
 			      best);
 	}
 }

@@ -137,6 +137,13 @@ static bool poison_is_whole(const struct kmem_cache *s, const void *obj)
 	       bytes[s->object_size - 1] == POISON_END;
 }
 
+static void trace(const struct kmem_cache *s, const char *what, const void *obj,
+		  const void *caller)
+{
+	if (s->flags & SLAB_TRACE)
+		printk("TRACE %s %s %p by %p\n", s->name, what, obj, caller);
+}
+
 /* A new slab's object, before its constructor runs. */
 void slab_debug_init(struct kmem_cache *s, void *obj)
 {
@@ -164,6 +171,7 @@ bool slab_debug_alloc(struct kmem_cache *s, void *obj, const void *caller)
 	}
 	set_red_zones(s, obj, RED_IN_USE);
 	set_track(s, obj, TRACK_ALLOC, caller);
+	trace(s, "alloc", obj, caller);
 	return true;
 }
 
@@ -175,6 +183,7 @@ bool slab_debug_free(struct kmem_cache *s, void *obj, const void *caller)
 		return false;
 	}
 	set_track(s, obj, TRACK_FREE, caller);
+	trace(s, "free", obj, caller);
 	set_red_zones(s, obj, RED_FREE);
 	if (is_poisoned(s))
 		poison(s, obj);

@@ -14,9 +14,12 @@
 #include "mm/page/pagelist.h"
 #include "mm/page/zone.h"
 
+/* Flags that every call must see: such a cache has no magazines. */
 #define SLAB_DEBUG_FLAGS                                         \
 	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | \
-	 SLAB_STORE_USER)
+	 SLAB_STORE_USER | SLAB_TRACE)
+/* Those that make objects larger. */
+#define SLAB_METADATA_FLAGS (SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
 
 /* An index that is no object; ends a slab's free list. */
 #define SLAB_NIL	 0xffffU
@@ -80,6 +83,16 @@ struct kmem_cache {
 	 */
 	struct kmem_cache_cpu *slot[];
 };
+
+/* From the command line, before the first cache; slab_params.c. */
+#define SLAB_DEFAULT_MAX_ORDER 3
+struct slab_params {
+	char debug[512]; /* slab_debug='s value; "": nothing */
+	bool keep_order; /* its O */
+	bool nomerge;
+	unsigned int min_order, max_order, min_objects;
+};
+extern struct slab_params slab_params;
 
 enum track_item { TRACK_ALLOC, TRACK_FREE };
 
@@ -214,6 +227,9 @@ void kmalloc_init(void);
 void slab_cache_setup(struct kmem_cache *s, const char *name,
 		      unsigned int object_size, unsigned int align,
 		      slab_flags_t flags, void (*ctor)(void *obj));
+
+/* slab_params.c: the debugging flags that the command line gives a cache */
+slab_flags_t slab_debug_wanted(const char *name);
 
 /* slab_validate.c */
 void slab_cache_validate(struct kmem_cache *s);

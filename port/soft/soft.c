@@ -319,6 +319,7 @@ void soft_boot(const struct soft_layout *layout)
 		.cpu_to_node = lo.cpu_to_node,
 		.has_highmem = lo.highmem_start != 0,
 		.highmem_start = lo.highmem_start,
+		.cmdline = lo.cmdline,
 	};
 
 	need(!soft.booted, "a process holds one machine");

@@ -48,6 +48,7 @@ struct soft_layout {
 	unsigned int levels; /* 4; 2 to 5 */
 	u64 vmalloc_bytes;   /* 256 MiB; a power of two */
 	struct soft_tlb_geometry tlb;
+	const char *cmdline; /* parameters of the memory manager */
 };
 
 extern u64 soft_default_seed;

@@ -186,6 +186,7 @@ static void build_ranges(void)
 	me.boot.nr_ranges = me.nr_ranges;
 	build_nodes();
 	me.boot.nr_cpus = x86_nr_possible;
+	me.boot.cmdline = cmdline_text();
 }
 
 static void start_memory(void)
