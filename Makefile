@@ -86,6 +86,23 @@ $(B)/libquire.a: $(call objs,hosted,$(LIBMM_C) $(SOFT_C))
 	@echo "  AR       $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# ---- the library for a machine of somebody else's (docs/PORTING.md) ---------
+# PORT: the folder of its arch.h.  Objects of two ports do not mix: each has a
+# folder named after its path; the archive is made anew each time.
+ifneq ($(PORT),)
+PORT_ID := port$(subst /,-,$(abspath $(PORT)))
+FLAGS_$(PORT_ID) := -O2 $(PORT_CFLAGS) -I$(PORT)
+$(eval $(call variant_rules,$(PORT_ID)))
+.PHONY: $(B)/port/libquire.a
+$(B)/port/libquire.a: $(call objs,$(PORT_ID),$(LIBMM_C))
+	@mkdir -p $(@D)
+	@echo "  AR       $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+endif
+.PHONY: port-lib
+port-lib: $(if $(PORT),$(B)/port/libquire.a)
+	@test -n "$(PORT)" || { echo 'port-lib: PORT=folder-of-arch.h' >&2; exit 1; }
+
 # ---- the kernel: linked twice, the second time with its symbol names -------
 define kernel_rules
 $(B)/$(1).pass1: $(2) port/x86_64/kernel.lds
@@ -157,6 +174,9 @@ endif
 ifneq ($(filter check lint format,$(MAKECMDGOALS)),)
 NEED += clang:clang clang-format:clang-format git:git
 endif
+ifneq ($(filter check check-embed,$(MAKECMDGOALS)),)
+NEED += pkg-config:pkg-config man:man-db
+endif
 .PHONY: need
 need:
 	@sh tools/need.sh $(NEED)
@@ -173,6 +193,7 @@ help:
 	@echo 'make bench        instruction counts beside Linux 6.1'
 	@echo 'make lint         layering, symbols, layout, clang, options'
 	@echo 'make format       lay the sources out by .clang-format'
+	@echo 'make port-lib     the library with PORT=folder/of/your/arch.h'
 	@echo 'make install      PREFIX=/usr/local DESTDIR=; and make uninstall'
 	@echo 'make clean        remove build/'
 	@echo 'Variables: V=1 shows commands, CC=clang changes the compiler.'

@@ -41,10 +41,11 @@ INSTALL := install
 D = $(DESTDIR)$(PREFIX)
 PORT_SOFT_H := $(wildcard port/soft/arch.h port/soft/soft.h)
 .PHONY: install uninstall
-install: all $(B)/quire-selftest.elf $(B)/quire.pc
+install: all $(B)/quire-selftest.elf $(B)/quire.pc man
 	$(INSTALL) -d $(D)/bin $(D)/lib/quire $(D)/lib/pkgconfig \
 	    $(D)/include/quire/uapi $(D)/include/quire/soft \
-	    $(D)/share/man/man1 $(D)/share/bash-completion/completions
+	    $(D)/share/man/man1 $(D)/share/man/man3 \
+	    $(D)/share/bash-completion/completions
 	$(INSTALL) -m 755 $(B)/quire $(D)/bin/
 	$(INSTALL) -m 644 $(B)/quire.elf $(B)/quire-selftest.elf $(D)/lib/quire/
 	$(INSTALL) -m 644 $(B)/libquire.a $(D)/lib/
@@ -54,11 +55,12 @@ install: all $(B)/quire-selftest.elf $(B)/quire.pc
 	    $(D)/include/quire/uapi/
 	$(INSTALL) -m 644 $(PORT_SOFT_H) $(D)/include/quire/soft/
 	$(INSTALL) -m 644 docs/man/quire.1 $(D)/share/man/man1/
+	$(INSTALL) -m 644 $(MAN_3)/*.3quire $(D)/share/man/man3/
 	$(INSTALL) -m 644 cli/quire.bash \
 	    $(D)/share/bash-completion/completions/quire
 uninstall:
 	rm -f $(D)/bin/quire $(D)/lib/libquire.a $(D)/lib/pkgconfig/quire.pc \
-	    $(D)/share/man/man1/quire.1 \
+	    $(D)/share/man/man1/quire.1 $(D)/share/man/man3/*.3quire \
 	    $(D)/share/bash-completion/completions/quire
 	rm -rf $(D)/lib/quire $(D)/include/quire
 

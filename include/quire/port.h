@@ -137,6 +137,16 @@ struct port_ops {
 	void (*pgd_init)(void *pgd);
 };
 
+/*
+ * For a machine of one processor, whose tables no processor runs on: wait is
+ * a panic if nothing has changed (nobody else can wake it), the others have
+ * nothing to do.  lib/port_lone.c.
+ */
+void port_lone_wait(const u32 *word, u32 expected);
+void port_lone_wake(const u32 *word, unsigned int nr);
+void port_lone_yield(void);
+void port_no_pgd_init(void *pgd);
+
 /* The running machine's services; set once by mm_init(). */
 extern const struct port_ops *port;
 

@@ -16,13 +16,21 @@
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-/* What the hot words read; set up by soft_boot() (soft.c). */
+/* What a machine does beneath the hot words; NULL: nothing special. */
+struct soft_machine {
+	void (*sched_point)(void); /* may switch processors */
+	void (*relax)(void);
+	void (*flush_tlb_one)(unsigned long addr);
+};
+
+/* What the hot words read; set up by soft_boot(), or by a port of its own. */
 struct soft_arch {
 	char *ram; /* physical address 0 */
 	unsigned long vmalloc_start, vmalloc_end;
 	unsigned long task_size;
 	unsigned int levels;
-	bool seeded; /* one processor runs at a time */
+	bool seeded; /* one processor runs at a time: machine is set */
+	const struct soft_machine *machine;
 	unsigned long percpu_offset[NR_CPUS];
 };
 extern struct soft_arch soft_arch;
@@ -114,12 +122,11 @@ static inline bool in_interrupt(void)
 }
 
 void cpu_relax(void);
-void soft_sched_point(void);
 
 static inline void arch_sched_point(void)
 {
 	if (unlikely(soft_arch.seeded))
-		soft_sched_point();
+		soft_arch.machine->sched_point();
 }
 
 void arch_flush_tlb_one(unsigned long addr);

@@ -142,7 +142,7 @@ static void spin_seeded(void)
 	}
 }
 
-void cpu_relax(void)
+void soft_relax(void)
 {
 	if (soft_arch.seeded)
 		spin_seeded();

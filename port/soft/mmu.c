@@ -567,7 +567,7 @@ void soft_flush_user(struct mm_struct *mm, unsigned long start,
 	arch_sched_point();
 }
 
-void arch_flush_tlb_one(unsigned long addr)
+void soft_flush_tlb_one(unsigned long addr)
 {
 	struct tlb *tlb = this_tlb();
 	unsigned long page = addr & PAGE_MASK;

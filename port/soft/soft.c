@@ -39,8 +39,6 @@
 /* ASan and TSan bring this; it names functions and lines. */
 extern void __sanitizer_print_stack_trace(void) __attribute__((weak));
 
-struct soft_arch soft_arch;
-__thread struct soft_self soft_self;
 u64 soft_default_seed = 1;
 
 static struct {
@@ -239,6 +237,12 @@ static const struct port_ops soft_ops = {
 	.pgd_init = soft_pgd_init,
 };
 
+static const struct soft_machine soft_machine = {
+	.sched_point = soft_sched_point,
+	.relax = soft_relax,
+	.flush_tlb_one = soft_flush_tlb_one,
+};
+
 /* ---- start ---- */
 
 static void need(bool ok, const char *what)
@@ -333,6 +337,7 @@ void soft_boot(const struct soft_layout *layout)
 	/* The lower half of what the levels reach, without its last page. */
 	soft_arch.task_size =
 		(1UL << (PAGE_SHIFT + PTRS_SHIFT * lo.levels - 1)) - PAGE_SIZE;
+	soft_arch.machine = &soft_machine;
 	soft_arch.seeded = lo.mode == SOFT_SEEDED;
 	soft_cpu_init(lo.seed, lo.nr_cpus);
 	soft_mmu_init(&lo.tlb, lo.seed, lo.nr_cpus);

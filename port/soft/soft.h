@@ -128,6 +128,8 @@ void soft_cpu_init(u64 seed, unsigned int nr_cpus);
 void soft_wait(const u32 *word, u32 expected);
 void soft_wake(const u32 *word, unsigned int nr);
 void soft_yield(void);
+void soft_sched_point(void);
+void soft_relax(void);
 u64 soft_steps(void);
 u64 soft_random(void);
 /* Is more than one processor running? */
@@ -135,6 +137,7 @@ bool soft_is_concurrent(void);
 
 void soft_mmu_init(const struct soft_tlb_geometry *geometry, u64 seed,
 		   unsigned int nr_cpus);
+void soft_flush_tlb_one(unsigned long addr);
 void soft_flush_user(struct mm_struct *mm, unsigned long start,
 		     unsigned long end, bool freed_tables);
 

@@ -131,3 +131,19 @@ TEST_MACHINE(an_odd_machine_boots_with_what_it_declares, &odd)
 	CHECK_EQ(PGTABLE_LEVELS, 3);
 	CHECK_EQ(TASK_SIZE, (1UL << 38) - PAGE_SIZE);
 }
+
+static void wait_alone(void *arg)
+{
+	u32 word = 1;
+
+	(void)arg;
+	port_lone_wait(&word, 1);
+}
+
+TEST_SOFT(a_lone_processor_does_not_sleep_for_ever)
+{
+	char text[80];
+
+	CHECK(soft_catch_panic(wait_alone, NULL, text, sizeof(text)));
+	CHECK_STR(text, "port: a lone processor waits for itself");
+}
