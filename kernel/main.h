@@ -15,7 +15,12 @@
 #define UTS_VERSION "#1 SMP quire " QUIRE_VERSION
 
 /* uname(2)'s nodename, NUL-terminated; size at least 65. */
+#define UTS_NAME_MAX 64
 void get_hostname(char *buf, size_t size);
+void get_domainname(char *buf, size_t size);
+/* At most UTS_NAME_MAX bytes of it. */
+void set_hostname(const char *name);
+void set_domainname(const char *name);
 
 /* The process that inherits orphans (pid 1); NULL while there is none. */
 struct signal_struct *init_signal(void);

@@ -16,7 +16,7 @@
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 
-#define UTS_LEN 65
+#define UTS_LEN (UTS_NAME_MAX + 1)
 
 struct new_utsname {
 	char sysname[UTS_LEN], nodename[UTS_LEN], release[UTS_LEN],
@@ -49,11 +49,39 @@ SYSCALL_DEFINE1(uname, void *, ubuf)
 	return copy_to_user(ubuf, &name, sizeof(name)) ? -EFAULT : 0;
 }
 
-void get_hostname(char *buf, size_t size)
+static void get_uts_field(const char *field, char *buf, size_t size)
 {
 	spin_lock(&uts.lock);
-	strscpy(buf, uts.name.nodename, size);
+	strscpy(buf, field, size);
 	spin_unlock(&uts.lock);
+}
+
+void get_hostname(char *buf, size_t size)
+{
+	get_uts_field(uts.name.nodename, buf, size);
+}
+
+void get_domainname(char *buf, size_t size)
+{
+	get_uts_field(uts.name.domainname, buf, size);
+}
+
+static void write_uts_field(char *field, const char *name)
+{
+	spin_lock(&uts.lock);
+	memset(field, 0, UTS_LEN);
+	memcpy(field, name, strnlen(name, UTS_NAME_MAX));
+	spin_unlock(&uts.lock);
+}
+
+void set_hostname(const char *name)
+{
+	write_uts_field(uts.name.nodename, name);
+}
+
+void set_domainname(const char *name)
+{
+	write_uts_field(uts.name.domainname, name);
 }
 
 static long set_uts_field(char *field, const char *uname, int len)
@@ -66,9 +94,7 @@ static long set_uts_field(char *field, const char *uname, int len)
 		return -EINVAL;
 	if (copy_from_user(name, uname, (size_t)len))
 		return -EFAULT;
-	spin_lock(&uts.lock);
-	memcpy(field, name, sizeof(name));
-	spin_unlock(&uts.lock);
+	write_uts_field(field, name);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <quire/show.h>
 
+#include <quire/bitmap.h>
 #include <quire/printk.h>
 #include <quire/string.h>
 
@@ -63,4 +64,35 @@ void seq_printf(struct seq_buf *s, const char *fmt, ...)
 	/* A text that fills the room to the last byte may have been cut. */
 	if (len == room - 1)
 		s->overflow = true;
+}
+
+/* Groups of 32 bits, the highest first and only as wide as its bits need. */
+void seq_bitmap(struct seq_buf *s, const unsigned long *map, unsigned int nr)
+{
+	unsigned int group = DIV_ROUND_UP(nr, 32U), bits = (nr - 1) % 32 + 1;
+
+	while (group--) {
+		u32 word = (u32)(map[group / 2] >> (group % 2 * 32));
+
+		if (bits < 32)
+			word &= (1U << bits) - 1;
+		seq_printf(s, "%0*x%s", (int)DIV_ROUND_UP(bits, 4U), word,
+			   group ? "," : "");
+		bits = 32;
+	}
+}
+
+void seq_bitmap_list(struct seq_buf *s, const unsigned long *map,
+		     unsigned int nr)
+{
+	size_t first, end = 0;
+	const char *comma = "";
+
+	while ((first = find_next_bit(map, nr, end)) < nr) {
+		end = find_next_zero_bit(map, nr, first);
+		seq_printf(s, "%s%zu", comma, first);
+		if (end - first > 1)
+			seq_printf(s, "-%zu", end - 1);
+		comma = ",";
+	}
 }

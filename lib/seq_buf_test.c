@@ -58,3 +58,39 @@ TEST(seq_buf_overflow_stays)
 	CHECK(s.overflow);
 	CHECK_STR(buf, "abc");
 }
+
+TEST(seq_buf_prints_masks_and_lists_as_linux_does)
+{
+	static const struct {
+		unsigned long map[2];
+		unsigned int nr;
+		const char *mask, *list;
+	} cases[] = {
+		{{0}, 1, "0", ""},
+		{{1}, 1, "1", "0"},
+		{{3}, 2, "3", "0-1"},
+		{{1}, 8, "01", "0"},
+		{{0xb5}, 8, "b5", "0,2,4-5,7"},
+		{{~0UL}, 5, "1f", "0-4"},
+		{{~0UL}, 32, "ffffffff", "0-31"},
+		{{0x100000001}, 33, "1,00000001", "0,32"},
+		{{1UL << 63 | 1}, 64, "80000000,00000001", "0,63"},
+		{{1UL << 63, 7}, 67, "7,80000000,00000000", "63-66"},
+		{{0, 0xff},
+		 128,
+		 "00000000,000000ff,00000000,00000000",
+		 "64-71"},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		char buf[64];
+		struct seq_buf s;
+
+		seq_buf_init(&s, buf, sizeof(buf));
+		seq_bitmap(&s, cases[i].map, cases[i].nr);
+		CHECK_STR(buf, cases[i].mask);
+		seq_buf_init(&s, buf, sizeof(buf));
+		seq_bitmap_list(&s, cases[i].map, cases[i].nr);
+		CHECK_STR(buf, cases[i].list);
+	}
+}

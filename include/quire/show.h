@@ -27,6 +27,11 @@ void seq_buf_init(struct seq_buf *s, char *buf, size_t size);
 void seq_printf(struct seq_buf *s, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq_buf *s, const char *str);
 void seq_putc(struct seq_buf *s, char c);
+/* nr bits as Linux prints masks: "3", "00000000,0000000f"; no newline. */
+void seq_bitmap(struct seq_buf *s, const unsigned long *map, unsigned int nr);
+/* Their numbers: "0-1,4"; nothing when none is set. */
+void seq_bitmap_list(struct seq_buf *s, const unsigned long *map,
+		     unsigned int nr);
 
 /*
  * One text file about an object: a sysfs attribute.  A table of them ends with
@@ -68,6 +73,16 @@ struct mm_knob {
 /* mm/show/knobs.c: /proc/sys/vm, by name. */
 extern const struct mm_knob vm_knobs[];
 
+/*
+ * mm/show/node_attrs.c: /sys/devices/system/node, about all nodes (object NULL),
+ * and nodeN below it, about one.  What tells of processors' being online is
+ * the kernel's.
+ */
+extern const struct mm_attr nodes_attrs[];
+extern const struct mm_attr node_attrs[];
+/* The object of node_attrs for 0 <= nid < nr_node_ids; for ever. */
+void *node_attrs_object(int nid);
+
 /* The numbers with tabs between and a newline, as Linux's proc_dointvec. */
 void mm_knob_show(const struct mm_knob *knob, struct seq_buf *s);
 /*
@@ -84,6 +99,7 @@ mm_ssize_t mm_knob_store(const struct mm_knob *knob, const char *text,
 /* Formats of proc(5); task context. */
 void show_meminfo(struct seq_buf *s);
 void show_buddyinfo(struct seq_buf *s);
+void show_pagetypeinfo(struct seq_buf *s);
 void show_zoneinfo(struct seq_buf *s);
 void show_vmstat(struct seq_buf *s);
 void show_slabinfo(struct seq_buf *s);

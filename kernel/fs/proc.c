@@ -2,18 +2,23 @@
 /*
  * proc.c - file systems made of tables: inodes on demand, texts on read.
  *
- * 1. Idea.  A directory is a table of entries and perhaps a numbered family
- *    (processes, threads, descriptors).  A lookup makes an inode that lives
- *    while it is used; nothing is kept for what nobody looks at.
+ * 1. Idea.  A directory is a table of entries, rows (knobs or attributes), and
+ *    perhaps a family (processes, descriptors, nodes).  A lookup makes an inode
+ *    that lives while it is used; nothing is kept for what nobody looks at.
  *
  * 2. A file's text is made anew whenever it is read from position 0, into a
  *    buffer that grows until the generator fits, and read from there on: a
  *    reader sees one consistent text, and again a fresh one after lseek(0).
  *
- * 3. A process's inodes hold its task_struct; when it has been waited for,
+ * 3. A file made of a row is opened only for what the row can do, by root
+ *    too.  A knob is written from position 0 on, in one go; at any other
+ *    position a write is taken and does nothing, as in Linux: what a program
+ *    writes behind a number that was enough.
+ *
+ * 4. A process's inodes hold its task_struct; when it has been waited for,
  *    they are dead (ESRCH) and their names are looked up anew (valid()).
  *
- * Source: proc(5), sysfs(5).
+ * Source: proc(5), sysfs(5), Linux's Documentation/filesystems/sysfs.rst.
  */
 #include "kernel/fs/proc.h"
 
@@ -54,7 +59,7 @@ static bool task_gone(const struct proc_inode *pi)
 /* The same object has the same number each time it is looked at. */
 static u64 proc_ino(const struct proc_inode *pi)
 {
-	u64 ino = (uintptr_t)pi->entry & 0xfffff;
+	u64 ino = (uintptr_t)(pi->row ? pi->row : pi->entry) & 0xfffff;
 
 	if (pi->task)
 		ino |= (u64)(u32)pi->task->pid << 40;
@@ -70,6 +75,98 @@ static void refresh(struct inode *inode)
 		inode->gid = pi->task->cred.egid;
 	}
 }
+
+/* ---- rows: knobs and attributes ---- */
+
+static int show_knob(struct seq_buf *s, const struct proc_inode *pi)
+{
+	mm_knob_show(pi->row, s);
+	return 0;
+}
+
+static mm_ssize_t store_knob(const struct proc_inode *pi, char *text,
+			     size_t len)
+{
+	return mm_knob_store(pi->row, text, len);
+}
+
+static int show_attr(struct seq_buf *s, const struct proc_inode *pi)
+{
+	const struct mm_attr *attr = pi->row;
+
+	return attr->show(s, pi->object);
+}
+
+static mm_ssize_t store_attr(const struct proc_inode *pi, char *text,
+			     size_t len)
+{
+	const struct mm_attr *attr = pi->row;
+	int err = attr->store(pi->object, text);
+
+	return err ? err : (mm_ssize_t)len;
+}
+
+static const struct proc_entry knob_entry = {
+	.mode = S_IFREG,
+	.show = show_knob,
+	.store = store_knob,
+};
+
+static const struct proc_entry attr_entry = {
+	.mode = S_IFREG,
+	.show = show_attr,
+	.store = store_attr,
+};
+
+/*
+ * Row number i of the directory, from 0: its name, and pi filled in; NULL
+ * behind the last.
+ */
+static const char *row_at(const struct proc_inode *dir, u64 i,
+			  struct proc_inode *pi)
+{
+	const struct mm_knob *k = dir->entry->knobs;
+	const struct mm_attr *a = dir->entry->attrs;
+
+	*pi = (struct proc_inode){.fd = dir->fd, .object = dir->object};
+	for (; k && k->name; k++, i--) {
+		if (i)
+			continue;
+		pi->entry = &knob_entry;
+		pi->row = k;
+		return k->name;
+	}
+	for (; a && a->name; a++, i--) {
+		if (i)
+			continue;
+		pi->entry = &attr_entry;
+		pi->row = a;
+		return a->name;
+	}
+	return NULL;
+}
+
+static u32 row_mode(const struct proc_inode *pi)
+{
+	return pi->entry == &knob_entry
+		       ? ((const struct mm_knob *)pi->row)->mode
+		       : ((const struct mm_attr *)pi->row)->mode;
+}
+
+/* What nobody may, root may not either: rows, and all of /sys. */
+static int may_open(const struct inode *inode, const struct file *file)
+{
+	u32 mode = inode->mode;
+
+	if (!proc_of(inode)->row && inode->sb->s_type != &sysfs_type)
+		return 0;
+	if (((file->f_mode & FMODE_READ) && !(mode & 0444)) ||
+	    ((file->f_mode & FMODE_WRITE) && !(mode & 0222)))
+		return -EACCES;
+	return 0;
+}
+
+/* ---- making inodes ---- */
 
 static void set_operations(struct inode *inode, const struct proc_entry *e)
 {
@@ -103,6 +200,10 @@ static struct inode *proc_new_inode(struct super_block *sb,
 	}
 	inode->i_private = copy;
 	inode->ino = proc_ino(pi);
+	if (pi->row)
+		inode->mode |= row_mode(pi);
+	if (sb->s_type == &sysfs_type && S_ISREG(inode->mode))
+		inode->mapping.i_size = PAGE_SIZE; /* as Linux's have */
 	inode->uid = 0;
 	inode->gid = 0;
 	set_operations(inode, pi->entry);
@@ -152,13 +253,48 @@ static const struct proc_entry *find_child(const struct proc_entry *dir,
 	return NULL;
 }
 
+static int find_row(const struct proc_inode *dir, const char *name, size_t len,
+		    struct proc_inode *pi)
+{
+	const char *row;
+
+	for (u64 i = 0; (row = row_at(dir, i, pi)); i++)
+		if (strlen(row) == len && !memcmp(row, name, len))
+			return 0;
+	return -ENOENT;
+}
+
+static bool may_list(const struct proc_inode *dir)
+{
+	const struct proc_entry *member = dir->entry->dynamic->entry;
+
+	return !dir->task || !member || !member->sensitive ||
+	       proc_may_access(dir->task);
+}
+
+static int find_member(const struct proc_inode *dir, const char *name,
+		       size_t len, struct proc_inode *pi)
+{
+	const struct proc_dynamic *dyn = dir->entry->dynamic;
+	size_t skip = dyn->prefix ? strlen(dyn->prefix) : 0;
+	s64 nr;
+
+	*pi = (struct proc_inode){.entry = dyn->entry, .object = dir->object};
+	if (dyn->find_name)
+		return dyn->find_name(dir, name, len, pi);
+	if (len < skip || memcmp(name, dyn->prefix, skip))
+		return -ENOENT;
+	nr = parse_number(name + skip, len - skip);
+	if (nr < 0)
+		return -ENOENT;
+	return may_list(dir) ? dyn->find(dir, (u32)nr, pi) : -EACCES;
+}
+
 static struct inode *proc_lookup(struct inode *dir, const char *name,
 				 size_t len)
 {
 	const struct proc_inode *d = proc_of(dir);
-	const struct proc_dynamic *dyn = d->entry->dynamic;
-	struct proc_inode pi = {0};
-	s64 nr;
+	struct proc_inode pi = {.fd = d->fd, .object = d->object};
 	int err;
 
 	if (task_gone(d))
@@ -170,49 +306,79 @@ static struct inode *proc_lookup(struct inode *dir, const char *name,
 			get_task_struct(pi.task);
 		return proc_new_inode(dir->sb, &pi);
 	}
-	nr = dyn ? parse_number(name, len) : -1;
-	if (nr < 0)
-		return ERR_PTR(-ENOENT);
-	if (dyn->entry->sensitive && d->task && !proc_may_access(d->task))
-		return ERR_PTR(-EACCES);
-	pi.entry = dyn->entry;
-	err = dyn->find(d, (u32)nr, &pi);
+	err = find_row(d, name, len, &pi);
+	if (err == -ENOENT && d->entry->dynamic)
+		err = find_member(d, name, len, &pi);
 	return err ? ERR_PTR(err) : proc_new_inode(dir->sb, &pi);
 }
 
 typedef int (*fill_fn)(void *ctx, const char *name, size_t len, u64 ino,
 		       unsigned int type, u64 next_pos);
 
-/* Positions: 0 ".", 1 "..", then children, then numbers from this on. */
-#define POS_NUMBERS 1024U
+/* Positions: 0 ".", 1 "..", then children, rows, and from this on a family. */
+#define POS_FAMILY 1024U
 
-static int iterate_numbers(struct inode *dir, u64 *pos, fill_fn fill, void *ctx)
+static s64 next_member(const struct proc_inode *dir, u32 nr, char *name,
+		       size_t size, struct proc_inode *pi)
+{
+	const struct proc_dynamic *dyn = dir->entry->dynamic;
+	s64 found;
+
+	*pi = (struct proc_inode){.entry = dyn->entry, .object = dir->object};
+	if (dyn->next_name)
+		return dyn->next_name(dir, nr, name, size, pi);
+	found = dyn->next(dir, nr);
+	if (found >= 0)
+		scnprintf(name, size, "%s%lld", dyn->prefix ? dyn->prefix : "",
+			  (long long)found);
+	return found;
+}
+
+static int iterate_family(struct inode *dir, u64 *pos, fill_fn fill, void *ctx)
 {
 	const struct proc_inode *d = proc_of(dir);
-	const struct proc_dynamic *dyn = d->entry->dynamic;
-	char name[16];
+	struct proc_inode pi;
+	char name[64];
 	s64 nr;
 
-	if (dyn->entry->sensitive && d->task && !proc_may_access(d->task))
+	if (!may_list(d))
 		return -EACCES;
-	while ((nr = dyn->next(d, (u32)(*pos - POS_NUMBERS))) >= 0) {
-		u64 next = POS_NUMBERS + (u64)nr + 1;
-		int len = scnprintf(name, sizeof(name), "%lld", (long long)nr);
+	while ((nr = next_member(d, (u32)(*pos - POS_FAMILY), name,
+				 sizeof(name), &pi)) >= 0) {
+		u64 next = POS_FAMILY + (u64)nr + 1;
 
-		if (fill(ctx, name, (size_t)len,
-			 (u64)nr << 40 | ((uintptr_t)dyn->entry & 0xfffff),
-			 dyn->entry->mode >> 12, next))
+		if (fill(ctx, name, strlen(name),
+			 (u64)nr << 40 | ((uintptr_t)pi.entry & 0xfffff),
+			 pi.entry->mode >> 12, next))
 			return 0;
 		*pos = next;
 	}
 	return 0;
 }
 
+/* The entry at this place of the directory, from 0; its name, or NULL. */
+static const char *fixed_at(const struct proc_inode *d, u64 at,
+			    struct proc_inode *pi)
+{
+	const struct proc_entry *e = d->entry->children;
+
+	*pi = (struct proc_inode){
+		.task = d->task, .fd = d->fd, .object = d->object};
+	for (; e && e->name; e++, at--) {
+		if (at)
+			continue;
+		pi->entry = e;
+		return e->name;
+	}
+	return row_at(d, at, pi);
+}
+
 static int proc_iterate(struct file *file, u64 *pos, fill_fn fill, void *ctx)
 {
 	struct inode *dir = file->f_inode;
 	const struct proc_inode *d = proc_of(dir);
-	const struct proc_entry *e = d->entry->children;
+	struct proc_inode pi;
+	const char *name;
 
 	if (task_gone(d))
 		return -ENOENT;
@@ -224,20 +390,16 @@ static int proc_iterate(struct file *file, u64 *pos, fill_fn fill, void *ctx)
 		*pos = 2;
 	if (*pos < 2)
 		return 0;
-	for (u64 at = 2; e && e->name; e++, at++) {
-		struct proc_inode pi = {e, d->task, 0};
-
-		if (at < *pos)
-			continue;
-		if (fill(ctx, e->name, strlen(e->name), proc_ino(&pi),
-			 e->mode >> 12, at + 1))
+	while (*pos < POS_FAMILY && (name = fixed_at(d, *pos - 2, &pi))) {
+		if (fill(ctx, name, strlen(name), proc_ino(&pi),
+			 pi.entry->mode >> 12, *pos + 1))
 			return 0;
-		*pos = at + 1;
+		(*pos)++;
 	}
 	if (!d->entry->dynamic)
 		return 0;
-	*pos = max(*pos, (u64)POS_NUMBERS);
-	return iterate_numbers(dir, pos, fill, ctx);
+	*pos = max(*pos, (u64)POS_FAMILY);
+	return iterate_family(dir, pos, fill, ctx);
 }
 
 /* ---- symlinks ---- */
@@ -317,6 +479,8 @@ static int proc_open(struct inode *inode, struct file *file)
 		return -ESRCH;
 	if (pi->entry->sensitive && !proc_may_access(pi->task))
 		return -EACCES;
+	if (may_open(inode, file))
+		return -EACCES;
 	file->private_data = kzalloc(sizeof(struct proc_text), GFP_KERNEL);
 	return file->private_data ? 0 : -ENOMEM;
 }
@@ -351,32 +515,51 @@ static mm_ssize_t proc_read(struct file *file, struct iov_iter *to, u64 *pos)
 	return ret;
 }
 
+static mm_ssize_t store_text(const struct proc_inode *pi, struct iov_iter *from,
+			     size_t n)
+{
+	char *text = kmalloc(n + 1, GFP_KERNEL);
+	mm_ssize_t ret = -EFAULT;
+
+	if (!text)
+		return -ENOMEM;
+	if (copy_from_iter(from, text, n) == n) {
+		text[n] = '\0';
+		ret = pi->entry->store(pi, text, n);
+	}
+	kfree(text);
+	return ret;
+}
+
 static mm_ssize_t proc_write(struct file *file, struct iov_iter *from, u64 *pos)
 {
 	const struct proc_inode *pi = proc_of(file->f_inode);
 	size_t n = from->count;
-	char *text;
-	int err;
+	mm_ssize_t ret;
 
 	if (!pi->entry->store)
 		return -EIO;
+	if (!n && pi->row)
+		return 0;
 	if (!n || n >= PAGE_SIZE)
 		return -EINVAL;
 	if (task_gone(pi))
 		return -ESRCH;
-	text = kmalloc(n + 1, GFP_KERNEL);
-	if (!text)
-		return -ENOMEM;
-	err = -EFAULT;
-	if (copy_from_iter(from, text, n) == n) {
-		text[n] = '\0';
-		err = pi->entry->store(pi, text);
-	}
-	kfree(text);
-	if (err)
-		return err;
-	*pos += n;
-	return (mm_ssize_t)n;
+	if (pi->entry == &knob_entry && *pos)
+		ret = (mm_ssize_t)n;
+	else
+		ret = store_text(pi, from, n);
+	if (ret > 0)
+		*pos += (u64)ret;
+	return ret;
+}
+
+/* Opening with O_TRUNC, as shells do, means nothing here. */
+static int proc_truncate(struct inode *inode, u64 size)
+{
+	(void)inode;
+	(void)size;
+	return 0;
 }
 
 static const struct inode_operations proc_dir_iops = {
@@ -400,6 +583,7 @@ static const struct inode_operations proc_jump_iops = {
 static const struct inode_operations proc_file_iops = {
 	.getattr = refresh,
 	.valid = proc_valid,
+	.truncate = proc_truncate,
 };
 
 static const struct file_operations proc_dir_fops = {

@@ -2,8 +2,14 @@
 /*
  * proc.h - file systems whose files are made when they are read: /proc, /sys.
  *
- * A tree is a table of proc_entry; an entry with children is a directory.
- * Entries below a process's directory get its task.
+ * A tree is a table of proc_entry; an entry that is a directory has any of
+ *
+ *	children   entries of their own, by name
+ *	knobs	   a file for each row: a number under /proc/sys
+ *	attrs	   a file for each row: a text about the directory's object
+ *	dynamic	   a family: processes, threads, descriptors, nodes, caches
+ *
+ * What lies below a member of a family gets its task, number and object.
  */
 #ifndef KERNEL_FS_PROC_H
 #define KERNEL_FS_PROC_H
@@ -20,11 +26,17 @@ struct proc_entry {
 	const char *name; /* NULL ends a table */
 	u32 mode;	  /* type and permissions */
 	const struct proc_entry *children;
+	const struct mm_knob *knobs;
+	const struct mm_attr *attrs;
 	/* Files: the text, 0 or -E.  Generators that need no object. */
 	void (*text)(struct seq_buf *s);
 	int (*show)(struct seq_buf *s, const struct proc_inode *pi);
-	/* Files that can be written: a whole, NUL-terminated text; 0 or -E. */
-	int (*store)(const struct proc_inode *pi, char *text);
+	/*
+	 * Files that can be written: len bytes and a NUL, which may be
+	 * changed; the bytes taken, or -E.
+	 */
+	mm_ssize_t (*store)(const struct proc_inode *pi, char *text,
+			    size_t len);
 	/* Symlinks: what they stand for, or a text. */
 	struct dentry *(*jump)(const struct proc_inode *pi);
 	int (*link)(const struct proc_inode *pi, char *buf, size_t size);
@@ -33,7 +45,7 @@ struct proc_entry {
 	bool sensitive; /* the task's own and root's business */
 };
 
-/* Numbered entries: processes, threads, descriptors. */
+/* The members of a family: by number behind a prefix, or by name. */
 struct proc_dynamic {
 	/* The object of this number: fills pi (task referenced); 0 or -E. */
 	int (*find)(const struct proc_inode *dir, u32 nr,
@@ -41,19 +53,35 @@ struct proc_dynamic {
 	/* The lowest number >= nr that exists, or -1. */
 	s64 (*next)(const struct proc_inode *dir, u32 nr);
 	const struct proc_entry *entry; /* what each of them is */
+	const char *prefix;		/* "node" of node0; NULL: none */
+	/*
+	 * Instead of all the above.  The member of this name: fills pi, its
+	 * entry too; 0 or -E.
+	 */
+	int (*find_name)(const struct proc_inode *dir, const char *name,
+			 size_t len, struct proc_inode *pi);
+	/*
+	 * The member at the lowest position >= nr: its name, and pi as above.
+	 * The position, or -1.
+	 */
+	s64 (*next_name)(const struct proc_inode *dir, u32 nr, char *name,
+			 size_t size, struct proc_inode *pi);
 };
 
 /* inode->i_private */
 struct proc_inode {
 	const struct proc_entry *entry;
 	struct task_struct *task; /* referenced, or NULL */
-	u32 fd;
+	u32 fd;			  /* the number of a family's member */
+	void *object;		  /* what attributes are about */
+	const void *row;	  /* the knob or attribute, or NULL */
 };
 
 /* May current look into t?  Root, or the same user for all ids. */
 bool proc_may_access(const struct task_struct *t);
 
 extern const struct proc_entry proc_root_entries[];  /* proc_misc.c */
+extern const struct proc_entry proc_sys_entries[];   /* proc_sys.c */
 extern const struct proc_dynamic proc_processes;     /* proc_pid.c */
 extern const struct proc_entry sysfs_root_entries[]; /* sysfs.c */
 

@@ -21,16 +21,6 @@
 
 /* ---- time and load ---- */
 
-static unsigned int nr_online(void)
-{
-	u64 mask = online_cpu_mask();
-	unsigned int n = 0;
-
-	for (; mask; mask &= mask - 1)
-		n++;
-	return n;
-}
-
 static void show_uptime(struct seq_buf *s)
 {
 	u64 idle = 0, up = ktime_ns();
@@ -208,54 +198,12 @@ static int link_mounts(const struct proc_inode *pi, char *buf, size_t size)
 	return scnprintf(buf, size, "self/mounts");
 }
 
-/* ---- /proc/sys ---- */
-
-static void sys_ostype(struct seq_buf *s)
-{
-	seq_puts(s, "Linux\n");
-}
-
-static void sys_osrelease(struct seq_buf *s)
-{
-	seq_puts(s, UTS_RELEASE "\n");
-}
-
-static void sys_version(struct seq_buf *s)
-{
-	seq_puts(s, UTS_VERSION "\n");
-}
-
-static void sys_hostname(struct seq_buf *s)
-{
-	char name[65];
-
-	get_hostname(name, sizeof(name));
-	seq_printf(s, "%s\n", name);
-}
-
-static void sys_pid_max(struct seq_buf *s)
-{
-	seq_printf(s, "%d\n", PID_MAX);
-}
+/* ---- the table ---- */
 
 #define TEXT_FILE(n, fn)                                          \
 	{                                                         \
 		.name = (n), .mode = S_IFREG | 0444, .text = (fn) \
 	}
-
-static const struct proc_entry sys_kernel[] = {
-	TEXT_FILE("hostname", sys_hostname),
-	TEXT_FILE("osrelease", sys_osrelease),
-	TEXT_FILE("ostype", sys_ostype),
-	TEXT_FILE("pid_max", sys_pid_max),
-	TEXT_FILE("version", sys_version),
-	{0},
-};
-
-static const struct proc_entry sys_dirs[] = {
-	{.name = "kernel", .mode = S_IFDIR | 0555, .children = sys_kernel},
-	{0},
-};
 
 const struct proc_entry proc_root_entries[] = {
 	TEXT_FILE("buddyinfo", show_buddyinfo),
@@ -266,10 +214,13 @@ const struct proc_entry proc_root_entries[] = {
 	TEXT_FILE("loadavg", show_loadavg),
 	TEXT_FILE("meminfo", show_meminfo),
 	{.name = "mounts", .mode = S_IFLNK | 0777, .link = link_mounts},
+	{.name = "pagetypeinfo",
+	 .mode = S_IFREG | 0400,
+	 .text = show_pagetypeinfo},
 	{.name = "self", .mode = S_IFLNK | 0777, .link = link_self},
 	{.name = "slabinfo", .mode = S_IFREG | 0400, .text = show_slabinfo},
 	TEXT_FILE("stat", show_stat),
-	{.name = "sys", .mode = S_IFDIR | 0555, .children = sys_dirs},
+	{.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},
 	{.name = "thread-self",
 	 .mode = S_IFLNK | 0777,
 	 .link = link_thread_self},
@@ -280,47 +231,5 @@ const struct proc_entry proc_root_entries[] = {
 	 .text = show_vmallocinfo},
 	TEXT_FILE("vmstat", show_vmstat),
 	TEXT_FILE("zoneinfo", show_zoneinfo),
-	{0},
-};
-
-/* ---- /sys: the processors, as C libraries count them ---- */
-
-static void put_range(struct seq_buf *s, unsigned int nr)
-{
-	if (nr > 1)
-		seq_printf(s, "0-%u\n", nr - 1);
-	else
-		seq_puts(s, "0\n");
-}
-
-static void sys_cpu_online(struct seq_buf *s)
-{
-	put_range(s, nr_online()); /* started in order, never stopped */
-}
-
-static void sys_cpu_possible(struct seq_buf *s)
-{
-	put_range(s, x86_nr_cpus());
-}
-
-static const struct proc_entry sysfs_cpu[] = {
-	TEXT_FILE("online", sys_cpu_online),
-	TEXT_FILE("possible", sys_cpu_possible),
-	TEXT_FILE("present", sys_cpu_possible),
-	{0},
-};
-
-static const struct proc_entry sysfs_system[] = {
-	{.name = "cpu", .mode = S_IFDIR | 0755, .children = sysfs_cpu},
-	{0},
-};
-
-static const struct proc_entry sysfs_devices[] = {
-	{.name = "system", .mode = S_IFDIR | 0755, .children = sysfs_system},
-	{0},
-};
-
-const struct proc_entry sysfs_root_entries[] = {
-	{.name = "devices", .mode = S_IFDIR | 0755, .children = sysfs_devices},
 	{0},
 };

@@ -395,7 +395,8 @@ static int pid_comm(struct seq_buf *s, const struct proc_inode *pi)
 	return 0;
 }
 
-static int pid_set_comm(const struct proc_inode *pi, char *text)
+static mm_ssize_t pid_set_comm(const struct proc_inode *pi, char *text,
+			       size_t len)
 {
 	char *end = strchr(text, '\n');
 
@@ -404,7 +405,7 @@ static int pid_set_comm(const struct proc_inode *pi, char *text)
 	if (end)
 		*end = '\0';
 	set_task_comm(pi->task, text);
-	return 0;
+	return (mm_ssize_t)len;
 }
 
 static int pid_oom_adj(struct seq_buf *s, const struct proc_inode *pi)
@@ -413,7 +414,8 @@ static int pid_oom_adj(struct seq_buf *s, const struct proc_inode *pi)
 	return 0;
 }
 
-static int pid_set_oom_adj(const struct proc_inode *pi, char *text)
+static mm_ssize_t pid_set_oom_adj(const struct proc_inode *pi, char *text,
+				  size_t len)
 {
 	struct signal_struct *sig = pi->task->signal;
 	long v;
@@ -424,7 +426,7 @@ static int pid_set_oom_adj(const struct proc_inode *pi, char *text)
 	if (v < sig->oom_score_adj && !capable_root())
 		return -EACCES;
 	WRITE_ONCE(sig->oom_score_adj, (int)v);
-	return 0;
+	return (mm_ssize_t)len;
 }
 
 static void put_limit(struct seq_buf *s, u64 v)
@@ -586,7 +588,11 @@ static const struct proc_entry fd_entry = {
 	.sensitive = true,
 };
 
-static const struct proc_dynamic fd_family = {fd_find, fd_next, &fd_entry};
+static const struct proc_dynamic fd_family = {
+	.find = fd_find,
+	.next = fd_next,
+	.entry = &fd_entry,
+};
 
 /* ---- threads ---- */
 
@@ -677,8 +683,11 @@ static s64 thread_next(const struct proc_inode *dir, u32 nr)
 	return tid;
 }
 
-static const struct proc_dynamic thread_family = {thread_find, thread_next,
-						  &thread_entry};
+static const struct proc_dynamic thread_family = {
+	.find = thread_find,
+	.next = thread_next,
+	.entry = &thread_entry,
+};
 
 static const struct proc_entry process_files[] = {
 	PID_FILES(pid_stat),
@@ -715,5 +724,8 @@ static s64 process_next(const struct proc_inode *dir, u32 nr)
 	return pid;
 }
 
-const struct proc_dynamic proc_processes = {process_find, process_next,
-					    &process_entry};
+const struct proc_dynamic proc_processes = {
+	.find = process_find,
+	.next = process_next,
+	.entry = &process_entry,
+};

@@ -47,6 +47,27 @@ static int set_max_map_count(const s64 *values, unsigned int nr)
 	return 0;
 }
 
+/* Fixed: nobody may map below. */
+static int get_mmap_min_addr(s64 *values)
+{
+	values[0] = MMAP_MIN_ADDR;
+	return 1;
+}
+
+/* 0, the heuristic, is the only mode there is (mm/aspace/account.c). */
+static int get_overcommit_memory(s64 *values)
+{
+	values[0] = 0;
+	return 1;
+}
+
+static int set_overcommit_memory(const s64 *values, unsigned int nr)
+{
+	(void)values;
+	(void)nr;
+	return 0;
+}
+
 /* clang-format off */
 const struct mm_knob vm_knobs[] = {
 	/* name			mode  nr min	max	   get	set */
@@ -54,6 +75,10 @@ const struct mm_knob vm_knobs[] = {
 	 get_max_map_count,	set_max_map_count},
 	{"min_free_kbytes",	0444, 1, 0,	INT32_MAX,
 	 get_min_free_kbytes,	NULL},
+	{"mmap_min_addr",	0444, 1, 0,	INT32_MAX,
+	 get_mmap_min_addr,	NULL},
+	{"overcommit_memory",	0644, 1, 0,	0,
+	 get_overcommit_memory,	set_overcommit_memory},
 	{0},
 };
 /* clang-format on */
