@@ -11,12 +11,13 @@
  *    spare ones have a lock.
  */
 #include <quire/percpu.h>
+#include <quire/topology.h>
 #include <quire/vmalloc.h>
 #include <quire/vmstat.h>
 
 #include "kernel/task.h"
 
-#define STACK_KIB	  (KERNEL_STACK_SIZE >> 10)
+#define STACK_KIB	  ((long)(KERNEL_STACK_SIZE >> 10))
 #define STACKS_KEPT	  1 /* per CPU: of the last thread that ended there */
 #define SPARE_STACKS_KEPT 1
 
@@ -79,6 +80,18 @@ void trim_stacks(void)
 		vfree(stack);
 }
 
+/* Each of its pages counts where it is. */
+static void account_stack(const char *stack, long sign)
+{
+	const char *end = stack + KERNEL_STACK_SIZE;
+
+	if (nr_node_ids == 1)
+		return mod_node_stat(0, NST_nr_kernel_stack, sign * STACK_KIB);
+	for (; stack < end; stack += PAGE_SIZE)
+		mod_page_stat(vmalloc_to_page(stack), NST_nr_kernel_stack,
+			      sign * (long)(PAGE_SIZE >> 10));
+}
+
 void *kernel_stack_alloc(void)
 {
 	unsigned long flags = local_irq_save();
@@ -90,7 +103,7 @@ void *kernel_stack_alloc(void)
 	if (!stack)
 		stack = vmalloc(KERNEL_STACK_SIZE);
 	if (stack)
-		mod_node_stat(NST_nr_kernel_stack, (long)STACK_KIB);
+		account_stack(stack, 1);
 	return stack;
 }
 
@@ -100,7 +113,7 @@ void kernel_stack_free(void *stack)
 	unsigned long flags = local_irq_save();
 	struct stack_cache *c = this_cpu_ptr(&stack_caches);
 
-	mod_node_stat(NST_nr_kernel_stack, -(long)STACK_KIB);
+	account_stack(stack, -1);
 	if (c->nr < STACKS_KEPT) {
 		push_stack(c, stack);
 	} else {

@@ -22,7 +22,10 @@
 	X(allocstall_dma) X(allocstall_dma32) X(allocstall_normal) \
 	X(allocstall_high) X(allocstall_movable)
 
-/* X(name): pages in use now; nr_kernel_stack is in KiB, as in Linux. */
+/*
+ * X(name): pages in use now, by the node they are on; nr_kernel_stack is in
+ * KiB, as in Linux.
+ */
 #define NODE_STATS(X) \
 	X(nr_anon_pages) X(nr_mapped) X(nr_file_pages) X(nr_shmem) \
 	X(nr_dirty) X(nr_slab_reclaimable) X(nr_slab_unreclaimable) \
@@ -73,7 +76,10 @@ enum numa_stat {
 /* clang-format on */
 
 DECLARE_PER_CPU(unsigned long[NR_VM_EVENTS], vm_event_counts);
-DECLARE_PER_CPU(long[NR_NODE_STATS], node_stat_counts);
+/* A power of two, so that a node's counts are found by shifting. */
+#define NODE_STATS_STRIDE 16
+_Static_assert(NR_NODE_STATS <= NODE_STATS_STRIDE, "a node's counts fit");
+DECLARE_PER_CPU(long[MAX_NUMNODES][NODE_STATS_STRIDE], node_stat_counts);
 
 /* The caller's CPU; a torn update from an interrupt costs one count. */
 static inline void count_vm_events(enum vm_event ev, unsigned long n)
@@ -85,16 +91,36 @@ static inline void count_vm_events(enum vm_event ev, unsigned long n)
 
 #define count_vm_event(ev) count_vm_events((ev), 1)
 
-/* Signed change; sums over CPUs are exact when nothing runs. */
-static inline void mod_node_stat(enum node_stat st, long delta)
+/*
+ * Signed change of what a node holds; sums over CPUs are exact when nothing
+ * runs.
+ */
+static inline void mod_node_stat(int nid, enum node_stat st, long delta)
 {
-	long *c = &(*this_cpu_ptr(&node_stat_counts))[st];
+	long *c = &(*this_cpu_ptr(&node_stat_counts))[nid][st];
 
 	WRITE_ONCE(*c, READ_ONCE(*c) + delta);
 }
 
+/* The same of the node that the page is on. */
+static inline void mod_page_stat(const struct page *page, enum node_stat st,
+				 long delta)
+{
+	mod_node_stat(page_to_nid(page), st, delta);
+}
+
+/* delta for each of nr pages, wherever they are. */
+void mod_pages_stat(struct page *const *pages, unsigned long nr,
+		    enum node_stat st, long delta);
+
 unsigned long sum_vm_event(enum vm_event ev);
-unsigned long node_stat_pages(enum node_stat st); /* never negative */
+
+/*
+ * Of the machine, and of a node (0 .. nr_node_ids-1); never negative.  The
+ * nodes' sum is the machine's when nothing runs.
+ */
+unsigned long node_stat_pages(enum node_stat st);
+unsigned long node_stat(int nid, enum node_stat st);
 
 /*
  * Of one zone, of a node (0 .. nr_node_ids-1), of the machine.  Any context;
@@ -109,7 +135,14 @@ unsigned long sum_numa_stat(enum numa_stat item);
  */
 void count_numa_interleave(const struct page *page, unsigned int order);
 
+/*
+ * Frames of the machine, and of a node: free, also on per-CPU lists; given to
+ * the page allocator; RAM.
+ */
 unsigned long nr_free_pages(void);
 unsigned long totalram_pages(void);
+unsigned long node_free_pages(int nid);
+unsigned long node_managed_pages(int nid);
+unsigned long node_present_pages(int nid);
 
 #endif

@@ -51,19 +51,20 @@ void page_add_new_anon_rmap(struct page *page, struct vm_area_struct *vma,
 					1U << PG_anon_exclusive);
 	page_set_mapping(page, (uintptr_t)vma->anon_vma | PAGE_MAPPING_ANON,
 			 linear_page_index(vma, addr));
-	mod_node_stat(NST_nr_anon_pages, 1);
+	mod_page_stat(page, NST_nr_anon_pages, 1);
 }
 
 static void page_add_file_rmap(struct page *page)
 {
 	if (__atomic_add_fetch(&page->_mapcount, 1, __ATOMIC_RELAXED) == 0)
-		mod_node_stat(NST_nr_mapped, 1);
+		mod_page_stat(page, NST_nr_mapped, 1);
 }
 
 void page_remove_rmap(struct page *page)
 {
 	if (__atomic_sub_fetch(&page->_mapcount, 1, __ATOMIC_RELAXED) < 0)
-		mod_node_stat(
+		mod_page_stat(
+			page,
 			PageAnon(page) ? NST_nr_anon_pages : NST_nr_mapped, -1);
 }
 

@@ -94,8 +94,31 @@ static bool gather_grow(struct mmu_gather *tlb)
 /* What one pass has changed, added to the counters at its end. */
 struct zap_sums {
 	long anon_rss, file_rss, shmem_rss;
-	long anon, mapped; /* pages that no entry maps any more */
+	/* Pages of the node that no entry maps any more. */
+	int nid;
+	long anon, mapped;
 };
+
+static void add_node_sums(const struct zap_sums *sums)
+{
+	if (sums->anon)
+		mod_node_stat(sums->nid, NST_nr_anon_pages, sums->anon);
+	if (sums->mapped)
+		mod_node_stat(sums->nid, NST_nr_mapped, sums->mapped);
+}
+
+/* Neighbours are mostly of one node: its sums are added when it changes. */
+static __always_inline void sum_node_of(struct zap_sums *sums,
+					const struct page *page)
+{
+	int nid = page_to_nid(page);
+
+	if (likely(nid == sums->nid))
+		return;
+	add_node_sums(sums);
+	sums->nid = nid;
+	sums->anon = sums->mapped = 0;
+}
 
 static void zap_anon_page(struct page *page, struct zap_sums *sums)
 {
@@ -130,10 +153,7 @@ static void add_sums(struct mm_struct *mm, const struct zap_sums *sums)
 		add_mm_counter(mm, MM_FILEPAGES, sums->file_rss);
 	if (sums->shmem_rss)
 		add_mm_counter(mm, MM_SHMEMPAGES, sums->shmem_rss);
-	if (sums->anon)
-		mod_node_stat(NST_nr_anon_pages, sums->anon);
-	if (sums->mapped)
-		mod_node_stat(NST_nr_mapped, sums->mapped);
+	add_node_sums(sums);
 }
 
 /*
@@ -182,6 +202,7 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 			pte = ptep_get_and_clear(ptep);
 		seen |= pte_val(pte);
 		emptied++;
+		sum_node_of(&sums, page);
 		if (likely(PageAnon(page)))
 			zap_anon_page(page, &sums);
 		else

@@ -37,9 +37,9 @@ struct page *filemap_get_page(struct address_space *mapping, pgoff_t index)
 
 static void account(const struct page *page, long nr)
 {
-	mod_node_stat(NST_nr_file_pages, nr);
+	mod_page_stat(page, NST_nr_file_pages, nr);
 	if (PageSwapBacked(page))
-		mod_node_stat(NST_nr_shmem, nr);
+		mod_page_stat(page, NST_nr_shmem, nr);
 }
 
 /* Put page in unless its place is taken; i_lock held. */

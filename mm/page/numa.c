@@ -37,17 +37,43 @@ int local_memory_node(int nid)
 	return NODE_DATA(nid)->zonelist[0]->zone_pgdat->node_id;
 }
 
-static void take_distance(const struct mm_boot *boot, int from, int to)
+static unsigned int declared_distance(const struct mm_boot *boot, int from,
+				      int to)
 {
-	unsigned int d = from == to ? LOCAL_DISTANCE : REMOTE_DISTANCE;
-
 	if (boot->distances)
-		d = boot->distances[(unsigned int)from * boot->nr_nodes +
-				    (unsigned int)to];
-	if (from == to ? d != LOCAL_DISTANCE : d <= LOCAL_DISTANCE)
-		panic("numa: node %d cannot be %u from node %d", from, d,
-		      to); /* N1 */
-	distances[from][to] = (u8)d;
+		return boot->distances[(unsigned int)from * boot->nr_nodes +
+				       (unsigned int)to];
+	return from == to ? LOCAL_DISTANCE : REMOTE_DISTANCE;
+}
+
+static int declared_node(const struct mm_boot *boot, unsigned int cpu)
+{
+	return boot->cpu_to_node ? boot->cpu_to_node[cpu] : 0;
+}
+
+/* Stops the machine at a contradiction. */
+static void check_nodes(const struct mm_boot *boot)
+{
+	int nr_nodes = (int)boot->nr_nodes, from, to;
+	unsigned int cpu;
+
+	if (!boot->nr_nodes || boot->nr_nodes > MAX_NUMNODES)
+		panic("numa: %u nodes, at most %u are possible", boot->nr_nodes,
+		      MAX_NUMNODES);
+	for (from = 0; from < nr_nodes; from++) {
+		for (to = 0; to < nr_nodes; to++) {
+			unsigned int d = declared_distance(boot, from, to);
+
+			if (from == to ? d != LOCAL_DISTANCE
+				       : d <= LOCAL_DISTANCE)
+				panic("numa: node %d cannot be %u from node %d",
+				      from, d, to); /* N1 */
+		}
+	}
+	for_each_possible_cpu(cpu)
+		if (declared_node(boot, cpu) >= nr_nodes)
+			panic("numa: CPU %u on node %d, there are %d", cpu,
+			      declared_node(boot, cpu), nr_nodes); /* N2 */
 }
 
 void numa_init(const struct mm_boot *boot)
@@ -55,21 +81,15 @@ void numa_init(const struct mm_boot *boot)
 	unsigned int cpu;
 	int from, to;
 
-	if (!boot->nr_nodes || boot->nr_nodes > MAX_NUMNODES)
-		panic("numa: %u nodes, at most %u are possible", boot->nr_nodes,
-		      MAX_NUMNODES);
+	check_nodes(boot);
 	nr_node_ids = (int)boot->nr_nodes;
 	for (from = 0; from < nr_node_ids; from++)
 		for (to = 0; to < nr_node_ids; to++)
-			take_distance(boot, from, to);
-	for_each_possible_cpu(cpu) {
-		int nid = boot->cpu_to_node ? boot->cpu_to_node[cpu] : 0;
-
-		if (nid >= nr_node_ids)
-			panic("numa: CPU %u on node %d, there are %d", cpu, nid,
-			      nr_node_ids); /* N2 */
-		WRITE_ONCE(*per_cpu_ptr(&numa_node, cpu), nid);
-	}
+			distances[from][to] =
+				(u8)declared_distance(boot, from, to);
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(*per_cpu_ptr(&numa_node, cpu),
+			   declared_node(boot, cpu));
 }
 
 /* Is a tried before b by requests of node nid? */

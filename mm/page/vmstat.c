@@ -20,7 +20,7 @@
 #include <quire/vmstat.h>
 
 DEFINE_PER_CPU(unsigned long[NR_VM_EVENTS], vm_event_counts);
-DEFINE_PER_CPU(long[NR_NODE_STATS], node_stat_counts);
+DEFINE_PER_CPU(long[MAX_NUMNODES][NODE_STATS_STRIDE], node_stat_counts);
 
 /* Frames ever freed into the zone, or its per-CPU lists. */
 static unsigned long zone_frees(const struct zone *zone)
@@ -180,33 +180,99 @@ unsigned long sum_vm_event(enum vm_event ev)
 	return sum;
 }
 
-unsigned long node_stat_pages(enum node_stat st)
+/* Of one node on all processors; for a moment it may be negative. */
+static long node_stat_sum(int nid, enum node_stat st)
 {
 	unsigned int cpu;
 	long sum = 0;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE((*per_cpu_ptr(&node_stat_counts, cpu))[st]);
+		sum += READ_ONCE(
+			(*per_cpu_ptr(&node_stat_counts, cpu))[nid][st]);
+	return sum;
+}
+
+unsigned long node_stat(int nid, enum node_stat st)
+{
+	long sum = node_stat_sum(nid, st);
+
 	return sum < 0 ? 0 : (unsigned long)sum;
+}
+
+unsigned long node_stat_pages(enum node_stat st)
+{
+	long sum = 0;
+	int nid;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		sum += node_stat_sum(nid, st);
+	return sum < 0 ? 0 : (unsigned long)sum;
+}
+
+void mod_pages_stat(struct page *const *pages, unsigned long nr,
+		    enum node_stat st, long delta)
+{
+	unsigned long i, from = 0;
+
+	if (nr_node_ids == 1)
+		return mod_node_stat(0, st, delta * (long)nr);
+	for (i = 1; i <= nr; i++) {
+		int nid = page_to_nid(pages[from]);
+
+		if (i < nr && page_to_nid(pages[i]) == nid)
+			continue;
+		mod_node_stat(nid, st, delta * (long)(i - from));
+		from = i;
+	}
+}
+
+unsigned long node_free_pages(int nid)
+{
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		const struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+
+		if (zone_populated(zone))
+			nr += READ_ONCE(zone->free_pages) +
+			      zone_pcp_pages(zone);
+	}
+	return nr;
+}
+
+unsigned long node_managed_pages(int nid)
+{
+	unsigned long nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		nr += READ_ONCE(NODE_DATA(nid)->node_zones[i].managed_pages);
+	return nr;
+}
+
+unsigned long node_present_pages(int nid)
+{
+	return READ_ONCE(NODE_DATA(nid)->node_present_pages);
 }
 
 unsigned long nr_free_pages(void)
 {
 	unsigned long nr = 0;
-	struct zone *zone;
+	int nid;
 
-	for_each_zone(zone)
-		nr += READ_ONCE(zone->free_pages) + zone_pcp_pages(zone);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		nr += node_free_pages(nid);
 	return nr;
 }
 
 unsigned long totalram_pages(void)
 {
 	unsigned long nr = 0;
-	struct zone *zone;
+	int nid;
 
-	for_each_zone(zone)
-		nr += zone->managed_pages;
+	for (nid = 0; nid < nr_node_ids; nid++)
+		nr += node_managed_pages(nid);
 	return nr;
 }
 

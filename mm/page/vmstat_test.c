@@ -19,7 +19,7 @@ static void count_up_and_down(void *arg, unsigned int k)
 	for (i = 0; i < TIMES; i++) {
 		count_vm_event(VMEV_drop_pagecache);
 		/* Up on even processors, down on odd ones. */
-		mod_node_stat(NST_nr_mlock, k % 2 ? -1 : 1);
+		mod_node_stat(0, NST_nr_mlock, k % 2 ? -1 : 1);
 	}
 }
 
@@ -31,16 +31,16 @@ TEST(vmstat_sums_are_exact_when_nothing_runs)
 
 	CHECK_EQ(sum_vm_event(VMEV_drop_pagecache), events + nr * TIMES);
 	CHECK_EQ(node_stat_pages(NST_nr_mlock), pages + nr % 2 * TIMES);
-	mod_node_stat(NST_nr_mlock, -(long)(nr % 2 * TIMES));
+	mod_node_stat(0, NST_nr_mlock, -(long)(nr % 2 * TIMES));
 }
 
 TEST(vmstat_page_counts_are_never_shown_negative)
 {
 	long before = (long)node_stat_pages(NST_nr_mlock);
 
-	mod_node_stat(NST_nr_mlock, -before - 5);
+	mod_node_stat(0, NST_nr_mlock, -before - 5);
 	CHECK_EQ(node_stat_pages(NST_nr_mlock), 0);
-	mod_node_stat(NST_nr_mlock, before + 5);
+	mod_node_stat(0, NST_nr_mlock, before + 5);
 	CHECK_EQ(node_stat_pages(NST_nr_mlock), before);
 }
 
@@ -264,6 +264,51 @@ TEST_MACHINE(numa_counts_follow_a_model, &four_nodes)
 	check_counts(&want);
 	drain_all_pages();
 	check_counts(&want);
+}
+
+/* ---- page counts by node ---- */
+
+TEST_MACHINE(node_stats_sum_up_to_the_machines, &four_nodes)
+{
+	struct page *pages[40];
+	unsigned long before[4];
+	unsigned int i;
+	int nid;
+
+	for (nid = 0; nid < 4; nid++)
+		before[nid] = node_stat(nid, NST_nr_mlock);
+	/* Runs of equal nodes of lengths 1, 2, 3 .. */
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = alloc_pages_node(nearest[i * i / 16 % 4], GFP_KERNEL,
+					    0);
+	mod_pages_stat(pages, ARRAY_SIZE(pages), NST_nr_mlock, 3);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		before[page_to_nid(pages[i])] += 3;
+	for (nid = 0; nid < 4; nid++)
+		CHECK_EQ(node_stat(nid, NST_nr_mlock), before[nid]);
+	CHECK_EQ(node_stat_pages(NST_nr_mlock), 3 * ARRAY_SIZE(pages));
+	CHECK_EQ(node_stat(2, NST_nr_mlock), 0);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		mod_page_stat(pages[i], NST_nr_mlock, -3);
+	mod_pages_stat(pages, 0, NST_nr_mlock, 1);
+	CHECK_EQ(node_stat_pages(NST_nr_mlock), 0);
+	free_pages_bulk(pages, ARRAY_SIZE(pages));
+}
+
+TEST_MACHINE(node_frames_sum_up_to_the_machines, &four_nodes)
+{
+	unsigned long free = 0, managed = 0;
+	int nid;
+
+	for (nid = 0; nid < 4; nid++) {
+		free += node_free_pages(nid);
+		managed += node_managed_pages(nid);
+		CHECK_LE(node_managed_pages(nid), node_present_pages(nid));
+	}
+	CHECK_EQ(free, nr_free_pages());
+	CHECK_EQ(managed, totalram_pages());
+	CHECK_EQ(node_present_pages(0), 8 * MIB >> PAGE_SHIFT);
+	CHECK_EQ(node_present_pages(2) + node_free_pages(2), 0);
 }
 
 static struct numa_counts seen[3]; /* by processor */

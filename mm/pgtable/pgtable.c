@@ -68,7 +68,7 @@ struct page *pgtable_alloc_table(unsigned int level, gfp_t gfp)
 	if (!page)
 		return NULL;
 	table_page_setup(page, level);
-	mod_node_stat(NST_nr_page_table_pages, 1);
+	mod_page_stat(page, NST_nr_page_table_pages, 1);
 	return page;
 }
 
@@ -80,7 +80,7 @@ void pgtable_free_table(struct page *page)
 	ClearPageTable(page);
 	page->mapping_index = 0;
 	page->_mapcount = -1;
-	mod_node_stat(NST_nr_page_table_pages, -1);
+	mod_page_stat(page, NST_nr_page_table_pages, -1);
 	__free_page(page);
 }
 
@@ -339,7 +339,7 @@ static void adopt_table(pte_t *table, unsigned int level)
 	struct page *page = table_page(table);
 
 	table_page_setup(page, level);
-	mod_node_stat(NST_nr_page_table_pages, 1);
+	mod_page_stat(page, NST_nr_page_table_pages, 1);
 	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
 		pte_t pte = ptep_get(&table[i]);
 

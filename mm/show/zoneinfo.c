@@ -11,11 +11,11 @@
 #include <quire/show.h>
 #include <quire/vmstat.h>
 
-static void show_node_stats(struct seq_buf *s)
+static void show_node_stats(struct seq_buf *s, int nid)
 {
 	seq_puts(s, "\n  per-node stats");
 #define X(name) \
-	seq_printf(s, "\n      %-12s %lu", #name, node_stat_pages(NST_##name));
+	seq_printf(s, "\n      %-12s %lu", #name, node_stat(nid, NST_##name));
 	NODE_STATS(X)
 #undef X
 }
@@ -69,7 +69,7 @@ static void show_zone(struct seq_buf *s, const struct zone *zone,
 	seq_printf(s, "Node %d, zone %8s", zone->zone_pgdat->node_id,
 		   zone->name);
 	if (first_of_node)
-		show_node_stats(s);
+		show_node_stats(s, zone->zone_pgdat->node_id);
 	show_pages(s, zone);
 	if (zone_populated(zone)) {
 		seq_printf(s, "\n      nr_free_pages %lu",

@@ -96,7 +96,7 @@ void *kmalloc_large(size_t size, gfp_t gfp)
 	if (!page)
 		return NULL;
 	page->mapping_index = LARGE_MARK | order;
-	mod_node_stat(NST_nr_slab_unreclaimable, 1L << order);
+	mod_page_stat(page, NST_nr_slab_unreclaimable, 1L << order);
 	__atomic_fetch_add(&slab_state.nr_large, 1, __ATOMIC_RELAXED);
 	return page_address(page);
 }
@@ -127,7 +127,7 @@ void kfree_large(const void *p)
 	}
 	order = page->mapping_index & 0xff;
 	page->mapping_index = 0;
-	mod_node_stat(NST_nr_slab_unreclaimable, -(1L << order));
+	mod_page_stat(page, NST_nr_slab_unreclaimable, -(1L << order));
 	__atomic_fetch_sub(&slab_state.nr_large, 1, __ATOMIC_RELAXED);
 	__free_pages(page, order);
 }

@@ -145,7 +145,7 @@ struct page *slab_new(struct kmem_cache *s, gfp_t gfp, int nid)
 		SetPageSlab(&slab[i]);
 	}
 	build_free_list(s, slab);
-	mod_node_stat(slab_stat(s), 1L << order);
+	mod_page_stat(slab, slab_stat(s), 1L << order);
 	return slab;
 }
 
@@ -159,7 +159,7 @@ static void free_slab_frames(struct kmem_cache *s, struct page *slab)
 		page_mapcount_reset(&slab[i]);
 	}
 	slab->private = 0;
-	mod_node_stat(slab_stat(s), -(1L << order));
+	mod_page_stat(slab, slab_stat(s), -(1L << order));
 	__free_pages(slab, order);
 }
 

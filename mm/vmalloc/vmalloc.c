@@ -95,7 +95,7 @@ static void *do_vmalloc(unsigned long size, gfp_t gfp, const void *caller)
 	}
 	va->pages = pages;
 	WRITE_ONCE(va->nr_pages, (unsigned int)nr);
-	mod_node_stat(NST_nr_vmalloc, (long)nr);
+	mod_pages_stat(pages, nr, NST_nr_vmalloc, 1);
 	return (void *)va->start;
 }
 
@@ -129,7 +129,7 @@ void vfree(const void *addr)
 		return;
 	}
 	unmap_area(va);
-	mod_node_stat(NST_nr_vmalloc, -(long)va->nr_pages);
+	mod_pages_stat(va->pages, va->nr_pages, NST_nr_vmalloc, -1);
 	free_pages_bulk(va->pages, va->nr_pages);
 	kvfree(va->pages);
 	vmap_area_free_lazy(va);
