@@ -787,9 +787,13 @@ void sched_init_secondary(unsigned int cpu)
 	online_cpu(cpu, current);
 }
 
+/* How often an idle CPU looks whether it keeps frames that others could use. */
+#define DECAY_INTERVAL_NS NSEC_PER_SEC
+
 void cpu_idle(void)
 {
 	struct rq *rq = this_rq();
+	u64 decay_at = 0;
 
 	for (;;) {
 		unsigned long flags = local_irq_save();
@@ -802,6 +806,10 @@ void cpu_idle(void)
 		    !READ_ONCE(rq->leftmost))
 			x86_wait_for_interrupt();
 		local_irq_restore(flags);
+		if (port->time_ns() >= decay_at) {
+			pcp_decay();
+			decay_at = port->time_ns() + DECAY_INTERVAL_NS;
+		}
 		schedule();
 	}
 }

@@ -108,4 +108,11 @@ void split_page(struct page *page, unsigned int order);
 void drain_local_pages(void);
 void drain_all_pages(void);
 
+/*
+ * pcp_decay - shrink this CPU's lists that were not used much since the last
+ * call, and empty those that were not used at all.  To be called about once a
+ * second by each CPU, also while idle.  Task context, no spinlocks.
+ */
+void pcp_decay(void);
+
 #endif

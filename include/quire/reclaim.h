@@ -25,4 +25,13 @@ struct reclaim_ops {
 /* NULL members: that step does not exist (yet).  May be replaced. */
 void register_reclaim_ops(const struct reclaim_ops *ops);
 
+/*
+ * zone_watermark_boost - frames by which the zone's marks are raised because
+ * pageblocks got mixed.  Who reclaims reads it first, reclaims that much more
+ * than to the high mark, and reports it back with zone_boost_reclaimed(),
+ * which lowers the boost by nr_pages (never below 0).  Any context.
+ */
+unsigned long zone_watermark_boost(const struct zone *zone);
+void zone_boost_reclaimed(struct zone *zone, unsigned long nr_pages);
+
 #endif

@@ -10,6 +10,8 @@
  *    not scatter (Gorman and Whitcroft, ISMM 2008).  When a type has nothing
  *    left it takes from another: the largest block there is, and with it the
  *    whole pageblock if that is at least half free; else the smallest block.
+ *    Either way a pageblock has got mixed, unless it was all free, and the
+ *    marks rise (watermark.c, 4).
  * 3. Invariants, checked by buddy_validate() and named in the tests.
  *    B1  a free block of order k starts at a multiple of 2^k; its first
  *        descriptor has PG_buddy, private = k, _refcount 0
@@ -244,8 +246,11 @@ static bool claim_fallback(struct zone *zone, unsigned int order,
 					     mt);
 				return true;
 			}
-			if (claim_pageblock(zone, page_to_pfn(page), from, mt))
+			if (claim_pageblock(zone, page_to_pfn(page), from,
+					    mt)) {
+				boost_watermark(zone);
 				return true;
+			}
 		}
 	}
 	return false;
@@ -275,6 +280,8 @@ static int find_block(struct zone *zone, unsigned int order, unsigned int mt,
 			*from = fallbacks[mt][i];
 		}
 	}
+	if (best >= 0 && best < PAGEBLOCK_ORDER)
+		boost_watermark(zone);
 	return best;
 }
 

@@ -39,15 +39,16 @@
 static const struct reclaim_ops no_reclaim;
 static const struct reclaim_ops *reclaim_ops = &no_reclaim;
 
+static const struct reclaim_ops *reclaim(void)
+{
+	return __atomic_load_n(&reclaim_ops, __ATOMIC_ACQUIRE);
+}
+
 void register_reclaim_ops(const struct reclaim_ops *ops)
 {
 	__atomic_store_n(&reclaim_ops, ops ? ops : &no_reclaim,
 			 __ATOMIC_RELEASE);
-}
-
-static const struct reclaim_ops *reclaim(void)
-{
-	return __atomic_load_n(&reclaim_ops, __ATOMIC_ACQUIRE);
+	watermark_allow_boost(reclaim()->wake_kswapd);
 }
 
 /* What every owner finds: see mm_types.h. */
@@ -119,6 +120,17 @@ static struct page *rmqueue(struct zone *zone, unsigned int order,
 	return page;
 }
 
+/* Pageblocks got mixed: have room made before that is needed again. */
+static void wake_for_boost(struct zone *zone, gfp_t gfp)
+{
+	void (*wake)(struct zone *, unsigned int) = reclaim()->wake_kswapd;
+
+	if (!wake || !(gfp & __GFP_KSWAPD_RECLAIM))
+		return;
+	WRITE_ONCE(zone->boosted, false);
+	wake(zone, 0);
+}
+
 static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 					   int nid, unsigned int alloc_flags)
 {
@@ -140,6 +152,8 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 			continue;
 		if (zone->zone_pgdat != preferred->zone_pgdat)
 			count_numa_miss(zone, preferred, 1UL << order);
+		if (unlikely(READ_ONCE(zone->boosted)))
+			wake_for_boost(zone, gfp);
 		prep_frame(page, zone->page_flags);
 		if (order && gfp & __GFP_COMP)
 			prep_compound(page, order);

@@ -146,7 +146,7 @@ static __always_inline bool free_hot(struct page *page, unsigned long pfn,
 	page->link.next = pcp->hot[mt].first;
 	nr = pcp->hot[mt].nr + 1;
 	pcp_stack_set(&pcp->hot[mt], (u32)pfn, nr);
-	if (unlikely(nr >= pcp->batch))
+	if (unlikely(nr >= pcp->size))
 		pcp_overflow_unlock(pcp, mt);
 	else
 		raw_spin_unlock(&pcp->lock.locked);

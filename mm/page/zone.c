@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zone.c - cuts the machine's memory into nodes and zones, and says how empty
- * a zone may become.
+ * zone.c - cuts the machine's memory into nodes and zones.
  *
  * 1. Zones.  DMA below 16 MiB, DMA32 below 4 GiB, NORMAL above; HIGHMEM where
  *    the port says that frames have no kernel mapping.  A request names the
@@ -9,18 +8,7 @@
  *    distance (zonelist).
  *    Zones and nodes are unions of whole pageblocks: a pageblock that two
  *    nodes share belongs to the node of its first frame of RAM.
- * 2. Watermarks (Linux's Documentation/admin-guide/sysctl/vm.rst).
- *	min_free_kbytes = sqrt(16 x lowmem KiB), within 128 .. 262144
- *	min  = the zone's share of it, by managed pages
- *	low  = min + max(min / 4, managed x watermark_scale_factor / 10000)
- *	high = low + the same
- *    HIGHMEM gets min = managed / 1024 within 32 .. 128 instead.
- * 3. lowmem_reserve.  A request that could have used a higher zone must leave
- *    managed(higher zones) / lowmem_reserve_ratio frames in this one, so that
- *    those who need low memory find some.
- * 4. Who may go how deep below min: __GFP_HIGH half of it, one that cannot
- *    wait a quarter of the rest more, __GFP_MEMALLOC all.
- * 5. Locking.  All is written at start or when memory comes; readers take
+ * 2. Locking.  All is written at start or when memory comes; readers take
  *    single words without locks.
  */
 #include "mm/page/zone.h"
@@ -30,22 +18,8 @@
 #include <quire/printk.h>
 #include <quire/string.h>
 
-#define DMA_END_PFN	      (0x1000000UL >> PAGE_SHIFT)
-#define DMA32_END_PFN	      (0x100000000UL >> PAGE_SHIFT)
-
-#define MIN_FREE_KBYTES_LEAST 128UL
-#define MIN_FREE_KBYTES_MOST  262144UL
-/* Fractions of 10,000. */
-#define WATERMARK_SCALE_FACTOR 10UL
-#define HIGHMEM_MIN_LEAST      32UL
-#define HIGHMEM_MIN_MOST       128UL
-
-/* Linux's defaults of vm.lowmem_reserve_ratio; 0: reserve nothing. */
-static const unsigned long lowmem_reserve_ratio[MAX_NR_ZONES] = {
-	[ZONE_DMA] = 256,
-	[ZONE_DMA32] = 256,
-	[ZONE_NORMAL] = 32,
-};
+#define DMA_END_PFN   (0x1000000UL >> PAGE_SHIFT)
+#define DMA32_END_PFN (0x100000000UL >> PAGE_SHIFT)
 
 static const char *const zone_names[MAX_NR_ZONES] = {"DMA", "DMA32", "Normal",
 						     "HighMem", "Movable"};
@@ -53,7 +27,6 @@ static const char *const zone_names[MAX_NR_ZONES] = {"DMA", "DMA32", "Normal",
 struct pglist_data *node_data[MAX_NUMNODES];
 struct zone *zone_table[ZONE_SLOTS];
 int nr_node_ids;
-unsigned long min_free_kbytes;
 
 static unsigned long highmem_start_pfn = ~0UL;
 
@@ -200,14 +173,6 @@ void zones_init(const struct mm_boot *boot)
 		build_zonelist(NODE_DATA(nid));
 }
 
-/* Frames moved to or from the buddy system at a time. */
-static unsigned int zone_batch(const struct zone *zone)
-{
-	unsigned long batch = min(zone->present_pages >> 10, 256UL) / 4;
-
-	return max(batch, 8UL);
-}
-
 /* The first zone that a processor of this node tries. */
 static struct zone *preferred_zone(int nid, gfp_t gfp)
 {
@@ -258,131 +223,13 @@ void pagesets_init(void)
 		zone->pageset = memblock_alloc(nr_cpu_ids * sizeof(struct pcp),
 					       sizeof(struct pcp));
 		for_each_possible_cpu(cpu) {
-			pcp_init(&zone->pageset[cpu], slot, zone_batch(zone));
+			pcp_init(&zone->pageset[cpu], slot, PCP_BATCH_LEAST);
 			per_cpu_ptr(&page_cpu, cpu)->of_zone[slot] =
 				&zone->pageset[cpu];
 		}
 	}
 	for_each_possible_cpu(cpu)
 		choose_zones(cpu);
-}
-
-static unsigned long int_sqrt(unsigned long x)
-{
-	unsigned long root = 0, bit = 1UL << 62;
-
-	while (bit > x)
-		bit >>= 2;
-	for (; bit; bit >>= 2) {
-		if (x >= root + bit) {
-			x -= root + bit;
-			root = (root >> 1) + bit;
-		} else {
-			root >>= 1;
-		}
-	}
-	return root;
-}
-
-static void set_wmarks(struct zone *zone, unsigned long lowmem_pages)
-{
-	unsigned long managed = zone->managed_pages, min_pages, step;
-
-	if (zone->idx == ZONE_HIGHMEM || zone->idx == ZONE_MOVABLE)
-		min_pages = max(HIGHMEM_MIN_LEAST,
-				min(managed / 1024, HIGHMEM_MIN_MOST));
-	else
-		min_pages = (min_free_kbytes >> (PAGE_SHIFT - 10)) * managed /
-			    max(lowmem_pages, 1UL);
-	step = max(min_pages / 4, managed * WATERMARK_SCALE_FACTOR / 10000);
-	WRITE_ONCE(zone->watermark[WMARK_MIN], min_pages);
-	WRITE_ONCE(zone->watermark[WMARK_LOW], min_pages + step);
-	WRITE_ONCE(zone->watermark[WMARK_HIGH], min_pages + 2 * step);
-}
-
-static void set_lowmem_reserve(struct zone *zone)
-{
-	unsigned long above = 0, reserve = 0;
-	unsigned int k;
-
-	for (k = (unsigned int)zone->idx + 1; k < MAX_NR_ZONES; k++) {
-		above += zone->zone_pgdat->node_zones[k].managed_pages;
-		if (lowmem_reserve_ratio[zone->idx])
-			reserve = above / lowmem_reserve_ratio[zone->idx];
-		WRITE_ONCE(zone->lowmem_reserve[k], reserve);
-	}
-}
-
-void setup_per_zone_wmarks(void)
-{
-	unsigned long lowmem_pages = 0;
-	struct zone *zone;
-
-	for_each_zone(zone)
-		if (zone->idx != ZONE_HIGHMEM && zone->idx != ZONE_MOVABLE)
-			lowmem_pages += zone->managed_pages;
-	min_free_kbytes = int_sqrt((lowmem_pages << (PAGE_SHIFT - 10)) * 16);
-	min_free_kbytes = max(MIN_FREE_KBYTES_LEAST,
-			      min(min_free_kbytes, MIN_FREE_KBYTES_MOST));
-	for_each_zone(zone) {
-		set_wmarks(zone, lowmem_pages);
-		set_lowmem_reserve(zone);
-	}
-}
-
-/*
- * What is free above min and the reserve of each zone, and on per-CPU lists,
- * which no mark guards.
- */
-unsigned long nr_available_pages(void)
-{
-	unsigned long nr = 0;
-	struct zone *zone;
-
-	for_each_zone(zone) {
-		unsigned long free = READ_ONCE(zone->free_pages);
-		unsigned long kept =
-			READ_ONCE(zone->watermark[WMARK_MIN]) +
-			READ_ONCE(zone->lowmem_reserve[ZONE_MOVABLE]);
-
-		nr += free - min(free, kept) + zone_pcp_pages(zone);
-	}
-	return nr;
-}
-
-unsigned long zone_mark(const struct zone *zone, enum zone_type highest,
-			unsigned int alloc_flags)
-{
-	unsigned long mark;
-
-	if (alloc_flags & ALLOC_NO_WATERMARKS)
-		return 0;
-	mark = READ_ONCE(zone->watermark[alloc_flags & ALLOC_WMARK_MASK]);
-	if (alloc_flags & ALLOC_HIGH)
-		mark -= mark / 2;
-	if (alloc_flags & ALLOC_NON_BLOCK)
-		mark -= mark / 4;
-	return mark + READ_ONCE(zone->lowmem_reserve[highest]);
-}
-
-/*
- * Would a request of this order leave the zone above its mark?  Without the
- * lock the answer is a good guess; whoever acts on it asks under the lock.
- */
-bool zone_watermark_ok(const struct zone *zone, unsigned int order,
-		       enum zone_type highest, unsigned int alloc_flags)
-{
-	unsigned long free = READ_ONCE(zone->free_pages);
-	unsigned int mt;
-
-	if (free < zone_mark(zone, highest, alloc_flags) + (1UL << order))
-		return false;
-	if (!order)
-		return true;
-	for (mt = 0; mt < MIGRATE_PCPTYPES; mt++)
-		if (READ_ONCE(zone->avail[mt]) >> order)
-			return true;
-	return false;
 }
 
 void zone_validate(struct zone *zone)

@@ -37,7 +37,9 @@ struct zone {
 	struct free_area free_area[NR_ORDERS];
 
 	/* Written at start and when memory comes or goes. */
-	unsigned long watermark[NR_WMARK];	    /* pages */
+	unsigned long watermark[NR_WMARK]; /* pages, without boost */
+	unsigned long watermark_boost;	   /* pages; zone->lock */
+	bool boosted; /* ... since kswapd was last woken for it */
 	unsigned long lowmem_reserve[MAX_NR_ZONES]; /* pages, by the
 					   highest zone the request may use */
 	unsigned long zone_start_pfn;
@@ -124,19 +126,29 @@ void zones_init(const struct mm_boot *boot);
  */
 struct zone *zone_of_block(unsigned long block, unsigned long *until);
 void pagesets_init(void); /* after setup_per_cpu_areas() */
-void setup_per_zone_wmarks(void);
 enum zone_type gfp_zone(gfp_t gfp);
+
+/* ---- watermark.c ---- */
+
+/* Marks, reserves and sizes of lists, by the knobs: memory came or went. */
+void setup_per_zone_wmarks(void);
 /* How far below its mark a request may take a zone. */
 #define ALLOC_WMARK_MASK    0x03U /* enum zone_watermarks */
 #define ALLOC_NO_WATERMARKS 0x04U /* all of it */
 #define ALLOC_HIGH	    0x08U /* __GFP_HIGH: half of min */
 #define ALLOC_NON_BLOCK	    0x10U /* cannot wait: a quarter more */
+#define ALLOC_OOM	    0x20U /* is dying: half of what that leaves */
 /* Pages that the request must leave in the zone. */
 unsigned long zone_mark(const struct zone *zone, enum zone_type highest,
 			unsigned int alloc_flags);
 bool zone_watermark_ok(const struct zone *zone, unsigned int order,
 		       enum zone_type highest, unsigned int alloc_flags);
-extern unsigned long min_free_kbytes;
+/* A mark as it is now, with the boost. */
+unsigned long zone_wmark(const struct zone *zone, enum zone_watermarks which);
+/* Pageblocks got mixed; zone->lock held. */
+void boost_watermark(struct zone *zone);
+/* Is there somebody who takes boosts back? */
+void watermark_allow_boost(bool allow);
 /* Frames that requests for user memory can still get. */
 unsigned long nr_available_pages(void);
 
@@ -177,12 +189,12 @@ static inline void zone_count(unsigned long *counter, unsigned long nr)
 
 /*
  * One processor's frames of one zone; what single frames need is in the first
- * cache line.  A cold stack holds batch frames or none, so it needs no count.
+ * cache line.  size is what follows demand: see pcp.c, 8.
  */
 struct pcp {
 	spinlock_raw_t lock;
-	u16 batch;
-	u16 zone_slot;	     /* index into zone_table */
+	u16 size;      /* frames that fill a stack; size_min .. size_max */
+	u16 zone_slot; /* index into zone_table */
 	unsigned long freed; /* events, frames, for vmstat */
 	struct pcp_stack hot[MIGRATE_PCPTYPES + 1]; /* the last: never filled */
 	u32 cold[MIGRATE_PCPTYPES];
@@ -191,6 +203,14 @@ struct pcp {
 	unsigned long refilled, drained; /* from and to the zone */
 	/* Written by this processor only, without the lock (vmstat.c). */
 	unsigned long missed, foreign, interleaved;
+	u16 cold_nr[MIGRATE_PCPTYPES]; /* 0: none */
+	u16 batch; /* the least that goes to or comes from the zone */
+	u16 size_min, size_max;
+	u8 alloc_factor; /* refills in a row: the next is so much larger */
+	unsigned long refills; /* events, from the zone */
+	/* As the last pcp_decay() found them. */
+	unsigned long refills_seen, freed_seen;
+	unsigned int nr_seen;
 } __cacheline_aligned;
 
 _Static_assert(offsetof(struct pcp, runs) == 64, "one line for single frames");
@@ -206,7 +226,11 @@ DECLARE_PER_CPU(struct page_cpu, page_cpu);
 /* The list of a zone that does not exist: always empty. */
 extern struct pcp no_pcp;
 
+/* Sizes before anything is known of the zone. */
+#define PCP_BATCH_LEAST 8U
 void pcp_init(struct pcp *pcp, unsigned int zone_slot, unsigned int batch);
+/* By the zone's size and marks; fraction: percpu_pagelist_high_fraction. */
+void pcp_set_limits(struct zone *zone, unsigned int fraction);
 static inline struct zone *pcp_zone(const struct pcp *pcp)
 {
 	return zone_table[pcp->zone_slot];
@@ -226,10 +250,14 @@ struct page *pcp_take_run(struct pcp *pcp, unsigned int order);
 bool pcp_keep_run(struct page *page, unsigned int order);
 unsigned int pcp_pages(const struct pcp *pcp);
 /* The most it can hold: both stacks of each type, and the runs. */
+static inline unsigned int pcp_high_of_size(unsigned int size)
+{
+	return (2U * size - 1) * MIGRATE_PCPTYPES +
+	       PCP_RUNS_MAX * ((2U << PCP_RUN_ORDERS) - 2);
+}
 static inline unsigned int pcp_high(const struct pcp *pcp)
 {
-	return (2U * pcp->batch - 1) * MIGRATE_PCPTYPES +
-	       PCP_RUNS_MAX * ((2U << PCP_RUN_ORDERS) - 2);
+	return pcp_high_of_size(READ_ONCE(pcp->size));
 }
 unsigned long zone_pcp_pages(const struct zone *zone);
 void pcp_validate(struct pcp *pcp);

@@ -15,23 +15,16 @@
  * Sources: Linux's Documentation/admin-guide/sysctl/vm.rst, proc(5), and what a
  * running Linux answers.
  */
-#include "mm/page/zone.h"
-
 #include <quire/errno.h>
 #include <quire/mm.h>
 #include <quire/show.h>
 #include <quire/string.h>
+#include <quire/sysctl.h>
 
 /* Linux's longest number: sign, prefix, digits. */
 #define NUMBER_MAX 21
 
 /* ---- rows ---- */
-
-static int get_min_free_kbytes(s64 *values)
-{
-	values[0] = (s64)min_free_kbytes;
-	return 1;
-}
 
 static int get_max_map_count(s64 *values)
 {
@@ -71,14 +64,23 @@ static int set_overcommit_memory(const s64 *values, unsigned int nr)
 /* clang-format off */
 const struct mm_knob vm_knobs[] = {
 	/* name			mode  nr min	max	   get	set */
+	{"lowmem_reserve_ratio", 0644, MAX_NR_ZONES, INT32_MIN, INT32_MAX,
+	 lowmem_reserve_ratio_get, lowmem_reserve_ratio_set},
 	{"max_map_count",	0644, 1, 0,	INT32_MAX,
 	 get_max_map_count,	set_max_map_count},
-	{"min_free_kbytes",	0444, 1, 0,	INT32_MAX,
-	 get_min_free_kbytes,	NULL},
+	{"min_free_kbytes",	0644, 1, 0,	INT32_MAX,
+	 min_free_kbytes_get,	min_free_kbytes_set},
 	{"mmap_min_addr",	0444, 1, 0,	INT32_MAX,
 	 get_mmap_min_addr,	NULL},
 	{"overcommit_memory",	0644, 1, 0,	0,
 	 get_overcommit_memory,	set_overcommit_memory},
+	{"percpu_pagelist_high_fraction", 0644, 1, 0, INT32_MAX,
+	 percpu_pagelist_high_fraction_get, percpu_pagelist_high_fraction_set},
+	{"watermark_boost_factor", 0644, 1, 0,	INT32_MAX,
+	 watermark_boost_factor_get, watermark_boost_factor_set},
+	{"watermark_scale_factor", 0644, 1, WATERMARK_SCALE_FACTOR_MIN,
+	 WATERMARK_SCALE_FACTOR_MAX,
+	 watermark_scale_factor_get, watermark_scale_factor_set},
 	{0},
 };
 /* clang-format on */

@@ -8,6 +8,7 @@
  */
 #include "mm/page/zone.h"
 
+#include <quire/reclaim.h>
 #include <quire/show.h>
 #include <quire/vmstat.h>
 
@@ -26,7 +27,7 @@ static void show_pages(struct seq_buf *s, const struct zone *zone)
 
 	seq_printf(s,
 		   "\n  pages free     %lu"
-		   "\n        boost    0"
+		   "\n        boost    %lu"
 		   "\n        min      %lu"
 		   "\n        low      %lu"
 		   "\n        high     %lu"
@@ -34,10 +35,9 @@ static void show_pages(struct seq_buf *s, const struct zone *zone)
 		   "\n        present  %lu"
 		   "\n        managed  %lu"
 		   "\n        cma      0",
-		   READ_ONCE(zone->free_pages),
-		   READ_ONCE(zone->watermark[WMARK_MIN]),
-		   READ_ONCE(zone->watermark[WMARK_LOW]),
-		   READ_ONCE(zone->watermark[WMARK_HIGH]), zone->spanned_pages,
+		   READ_ONCE(zone->free_pages), zone_watermark_boost(zone),
+		   zone_wmark(zone, WMARK_MIN), zone_wmark(zone, WMARK_LOW),
+		   zone_wmark(zone, WMARK_HIGH), zone->spanned_pages,
 		   zone->present_pages, zone->managed_pages);
 	seq_printf(s, "\n        protection: (%lu",
 		   READ_ONCE(zone->lowmem_reserve[0]));
