@@ -96,6 +96,19 @@ void mm_knob_show(const struct mm_knob *knob, struct seq_buf *s);
 mm_ssize_t mm_knob_store(const struct mm_knob *knob, const char *text,
 			 size_t len);
 
+/* A range of physical addresses, both ends in it, and whose it is. */
+struct mm_resource {
+	phys_addr_t start, last;
+	char name[28];
+};
+
+/*
+ * /proc/iomem: nr resources as a tree, those within others indented.  Sorts
+ * resources[].  With hidden set the addresses are zeroes.
+ */
+void show_iomem(struct seq_buf *s, struct mm_resource *resources,
+		unsigned int nr, bool hidden);
+
 /* Formats of proc(5); task context. */
 void show_meminfo(struct seq_buf *s);
 void show_buddyinfo(struct seq_buf *s);

@@ -178,6 +178,22 @@ static void show_devices(struct seq_buf *s)
 		    "  5 /dev/console\n229 hvc\n\nBlock devices:\n");
 }
 
+/* Where things lie is root's business. */
+static void iomem(struct seq_buf *s)
+{
+	const struct mm_resource *known;
+	unsigned int nr = x86_iomem(&known);
+	struct mm_resource *sorted = kvmalloc(nr * sizeof(*sorted), GFP_KERNEL);
+
+	if (!sorted) {
+		s->overflow = true; /* no memory: seen as no room */
+		return;
+	}
+	memcpy(sorted, known, nr * sizeof(*sorted));
+	show_iomem(s, sorted, nr, !capable_root());
+	kvfree(sorted);
+}
+
 /* ---- /proc/self ---- */
 
 static int link_self(const struct proc_inode *pi, char *buf, size_t size)
@@ -211,6 +227,7 @@ const struct proc_entry proc_root_entries[] = {
 	TEXT_FILE("cpuinfo", show_cpuinfo),
 	TEXT_FILE("devices", show_devices),
 	TEXT_FILE("filesystems", show_filesystems),
+	TEXT_FILE("iomem", iomem),
 	TEXT_FILE("loadavg", show_loadavg),
 	TEXT_FILE("meminfo", show_meminfo),
 	{.name = "mounts", .mode = S_IFLNK | 0777, .link = link_mounts},

@@ -77,6 +77,7 @@ void lapic_init(void)
 	phys_addr_t pa = acpi.lapic_pa ? acpi.lapic_pa : LAPIC_DEFAULT_PA;
 
 	lapic = fixmap_device(FIXMAP_LAPIC, pa);
+	iomem_add(pa, PAGE_SIZE, "Local APIC");
 	lapic_enable_self();
 	x86_boot_processor.apic_id = lapic_id();
 }

@@ -20,6 +20,7 @@
 #include "port/x86_64/x86.h"
 
 #define IOAPIC_DEFAULT_PA 0xfec00000UL
+#define IOAPIC_SIZE	  0x400U /* what it decodes */
 #define IOREGSEL	  0x00
 #define IOWIN		  0x10
 #define IOAPIC_VERSION	  0x01
@@ -69,6 +70,7 @@ static void mask_8259s(void)
 static void add_ioapic(phys_addr_t pa, u32 gsi_base)
 {
 	struct ioapic *io = &me.ioapics[me.nr_ioapics];
+	char name[16];
 	u32 version;
 
 	io->regs = fixmap_device(
@@ -80,6 +82,8 @@ static void add_ioapic(phys_addr_t pa, u32 gsi_base)
 	io->nr_inputs = (version >> 16 & 255) + 1;
 	for (u32 i = 0; i < io->nr_inputs; i++)
 		ioapic_write(io, IOAPIC_REDIRECT + 2 * i, REDIRECT_MASKED);
+	scnprintf(name, sizeof(name), "IOAPIC %u", me.nr_ioapics);
+	iomem_add(pa, IOAPIC_SIZE, name);
 	me.nr_ioapics++;
 }
 

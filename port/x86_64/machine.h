@@ -183,6 +183,12 @@ const struct x86_cpu_info *x86_cpu_info(void);
 /* Names of its features as in Linux's /proc/cpuinfo, blank-separated. */
 size_t x86_cpu_flags(char *buf, size_t size);
 
+/* ---- physical addresses ---- */
+
+struct mm_resource;
+/* What the machine knows of, in no order; how many there are; for ever. */
+unsigned int x86_iomem(const struct mm_resource **resources);
+
 /* ---- symbols ---- */
 
 /* Name and offset of the function that holds addr; NULL if unknown. */

@@ -15,6 +15,7 @@
  */
 #include <quire/errno.h>
 #include <quire/mm_types.h>
+#include <quire/printk.h>
 #include <quire/spinlock.h>
 #include <quire/string.h>
 
@@ -260,16 +261,33 @@ static u64 window_start(void)
 	return start;
 }
 
+/* What the device answers at, by its place. */
+static void list_bars(const struct x86_pci_dev *dev)
+{
+	char name[16];
+
+	scnprintf(name, sizeof(name), "0000:%02x:%02x.%u", dev->bus, dev->slot,
+		  dev->func);
+	for (unsigned int i = 0; i < 6; i++)
+		if (dev->bar[i].addr && !dev->bar[i].is_io)
+			iomem_add(dev->bar[i].addr, dev->bar[i].size_bytes,
+				  name);
+}
+
 static void scan(void)
 {
 	me.next_memory = window_start();
 	me.next_io = IO_WINDOW_START;
 	scan_bus(0, 0);
+	if (me.nr_devices)
+		iomem_add(window_start(), WINDOW_END - window_start(),
+			  "PCI Bus 0000:00");
 	for (unsigned int d = 0; d < me.nr_devices; d++) {
 		struct x86_pci_dev *dev = &me.devices[d];
 
 		for (unsigned int i = 0; i < 6; i++)
 			place_bar(dev, i);
+		list_bars(dev);
 		x86_pci_write(dev, PCI_COMMAND, 2,
 			      x86_pci_read(dev, PCI_COMMAND, 2) | COMMAND_IO |
 				      COMMAND_MEMORY | COMMAND_MASTER);

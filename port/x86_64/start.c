@@ -87,6 +87,23 @@ static void take(phys_addr_t start, phys_addr_t end)
 		(struct boot_range){start, end, E820_RAM};
 }
 
+/* As Linux names the firmware's types. */
+static const char *type_name(u32 type)
+{
+	switch (type) {
+	case E820_RAM:
+		return "System RAM";
+	case E820_ACPI:
+		return "ACPI Tables";
+	case E820_NVS:
+		return "ACPI Non-volatile Storage";
+	case E820_UNUSABLE:
+		return "Unusable memory";
+	default:
+		return "Reserved";
+	}
+}
+
 static void read_memory_map(const struct hvm_start_info *si)
 {
 	const struct hvm_memmap_entry *e;
@@ -101,7 +118,13 @@ static void read_memory_map(const struct hvm_start_info *si)
 			break; /* what is not listed is not used */
 		me.map.ranges[me.map.nr_ranges++] = (struct boot_range){
 			e->addr, e->addr + e->size, e->type};
+		iomem_add(e->addr, e->size, type_name(e->type));
 	}
+}
+
+static void add_image(const char *start, const char *end, const char *name)
+{
+	iomem_add(image_pa(start), (u64)(end - start), name);
 }
 
 static void read_start_info(phys_addr_t pa)
@@ -121,6 +144,10 @@ static void read_start_info(phys_addr_t pa)
 		me.initrd_pa = m->pa;
 		me.initrd_size = m->size;
 	}
+	add_image(__text_start, __text_end, "Kernel code");
+	add_image(__rodata_start, __rodata_end, "Kernel rodata");
+	add_image(__data_start, __bss_start, "Kernel data");
+	add_image(__bss_start, __bss_end, "Kernel bss");
 	take(0, PAGE_SIZE);
 	take(TRAMPOLINE_PA, TRAMPOLINE_PA + PAGE_SIZE);
 	take(image_pa(__image_start), image_pa(__image_end));

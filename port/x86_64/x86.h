@@ -122,7 +122,8 @@ static inline void write_cr4(unsigned long v)
 /* ---- linker's symbols ---- */
 
 extern char __image_start[], __image_end[], __text_start[], __text_end[];
-extern char __rodata_start[], __rodata_end[], __data_start[], __data_end[];
+extern char __rodata_start[], __rodata_end[], __data_start[], __data_end[],
+	__bss_start[], __bss_end[];
 
 /* Physical address of something in the kernel's image. */
 static inline phys_addr_t image_pa(const void *va)
@@ -235,9 +236,10 @@ struct boot_range {
 	phys_addr_t start, end;
 	u32 type; /* E820's: 1 RAM, 3 ACPI tables, 4 ACPI NVS, else reserved */
 };
-#define E820_RAM  1U
-#define E820_ACPI 3U
-#define E820_NVS  4U
+#define E820_RAM      1U
+#define E820_ACPI     3U
+#define E820_NVS      4U
+#define E820_UNUSABLE 5U
 struct boot_map {
 	struct boot_range ranges[BOOT_MAP_MAX];
 	unsigned int nr_ranges;
@@ -245,6 +247,10 @@ struct boot_map {
 	struct boot_range taken[16];
 	unsigned int nr_taken;
 };
+
+/* ---- iomem.c ---- */
+/* Boot processor.  The name is copied; what finds no room is not shown. */
+void iomem_add(phys_addr_t start, u64 size_bytes, const char *name);
 
 /* ---- acpi.c ---- */
 #define ACPI_MAX_IOAPICS 8

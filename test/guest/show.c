@@ -288,6 +288,33 @@ static void refused_to_others(const char *path, const struct stat *st)
 		CHECK_ERR(open(path, O_RDONLY), EACCES);
 }
 
+/* Names and nesting are everybody's, addresses are root's. */
+TEST(addresses_in_iomem_are_roots)
+{
+	bool root = geteuid() == 0;
+	FILE *f;
+
+	/* The first range's end is not 0 for root. */
+	f = fopen("/proc/iomem", "r");
+	CHECK(f && fgets(text, sizeof(text), f));
+	CHECK(!strncmp(text, "00000000-", 9));
+	CHECK_EQ(strtoul(text + 9, NULL, 16) != 0, root);
+	fclose(f);
+	if (root) {
+		CHECK_EQ(setgid(NOBODY), 0);
+		CHECK_EQ(setuid(NOBODY), 0);
+	}
+	f = fopen("/proc/iomem", "r");
+	CHECK(f);
+	while (fgets(text, sizeof(text), f)) {
+		char *line = text + strspn(text, " ");
+
+		CHECK(!strncmp(line, "00000000-00000000 : ", 20));
+		CHECK(strlen(line) > 21);
+	}
+	fclose(f);
+}
+
 TEST(others_than_root_write_nothing)
 {
 	if (geteuid() == 0) {
