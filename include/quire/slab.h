@@ -155,6 +155,12 @@ size_t ksize(const void *p);	     /* usable bytes */
 
 /* ---- the whole allocator ---- */
 
+/*
+ * A word of the command line, before anything starts; printk() works.  True:
+ * it is the slab allocator's.  A value that makes no sense is reported and not
+ * used.  value: what follows the '=', NULL if there is none.
+ */
+bool slab_param(const char *name, const char *value);
 /* Called once by mm_init(), after the page allocator. */
 void kmem_cache_init(void);
 /*
