@@ -52,7 +52,8 @@ METAL := $(FREE) -Iport/x86_64 -O2 -mcmodel=kernel -mno-red-zone \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls -DQUIRE_METAL=1
 
-FLAGS_hosted   := -Iport/soft -O2 -fPIC -pthread
+FLAGS_hosted   := -Iport/soft -O2 -fPIC -ftls-model=initial-exec \
+	-fno-semantic-interposition -pthread
 FLAGS_asan     := -Iport/soft -O1 -pthread -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(CHECKED)
 FLAGS_tsan     := -Iport/soft -O1 -pthread -fno-omit-frame-pointer \
