@@ -24,6 +24,7 @@
 #include <quire/printk.h>
 #include <quire/string.h>
 
+#include "mm/init.h"
 #include "mm/slab/slab_internal.h"
 
 #define DEBUG_DEFAULT                                            \
