@@ -10,7 +10,7 @@
  *	  else:               becomes the program of rdinit= (/init), as the
  *	                      first process of any Linux
  *
- * Options: rdinit=, norandmaps, leakcheck; console=, panic=, quiet and
+ * Options: rdinit=, norandmaps, leakcheck, nohugevmalloc, nohugeiomap; console=, panic=, quiet and
  * nokaslr are the port's.
  */
 #include "kernel/main.h"
@@ -20,6 +20,8 @@
 #include <quire/printk.h>
 #include <quire/run_proto.h>
 #include <quire/string.h>
+#include <quire/vmalloc.h>
+#include <quire/work.h>
 
 #include "kernel/fs.h"
 #include "kernel/oom.h"
@@ -123,6 +125,17 @@ static void become_first_process(void)
 		panic("No working init found: %s: error %d", path, err);
 }
 
+/* What the memory manager put off (work.h). */
+static int work_thread(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		mm_work_wait();
+		mm_work_run();
+	}
+	return 0;
+}
+
 static int init_thread(void *arg)
 {
 	const struct x86_boot_info *info = boot.info;
@@ -132,6 +145,8 @@ static int init_thread(void *arg)
 	WRITE_ONCE(boot.init, current->signal);
 	start_cpus();
 	itimers_init();
+	if (IS_ERR(kthread_run(work_thread, NULL, "kmmwork")))
+		panic("no memory for the worker thread");
 	if (info->initrd) {
 		err = initramfs_unpack(info->initrd, info->initrd_size);
 		if (err)
@@ -152,6 +167,8 @@ static int init_thread(void *arg)
 void kernel_main(const struct x86_boot_info *info)
 {
 	boot.info = info;
+	vmap_allow_huge = !x86_cmdline_option("nohugevmalloc");
+	ioremap_allow_huge = !x86_cmdline_option("nohugeiomap");
 	idle_task_adopt_boot();
 	wait_init();
 	sched_init();

@@ -10,7 +10,7 @@
  * Locking.  An entry of a table is written under that table's page->ptl;
  * ptl_lock() of a lower level nests inside that of an upper one.  Lookups
  * may walk without locks while something keeps the tables from being freed
- * (the mmap lock in user space; kernel tables are never freed).
+ * (the mmap lock in user space; owning the mapped range in the kernel's).
  */
 #ifndef QUIRE_PGTABLE_H
 #define QUIRE_PGTABLE_H

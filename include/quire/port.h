@@ -15,6 +15,8 @@
  *	VMALLOC_START, VMALLOC_END	kernel range for vmalloc (page-aligned)
  *	TASK_SIZE			first address above user space
  *	PGTABLE_LEVELS			4 here; an expression, not always constant
+ *	ARCH_MAX_LEAF_LEVEL		highest level of kernel leaves: 1 is
+ *					2 MiB, 2 is 1 GiB; an expression
  *	pte_t and its bits		(pte_x86_64.h on both ports)
  *	unsigned int smp_processor_id(void)	0 .. NR_CPUS-1
  *	unsigned long arch_percpu_offset(void)	of this CPU; 0 until set

@@ -141,6 +141,8 @@ static inline pte_t pte_mkspecial(pte_t pte)
 #define PAGE_KERNEL_RO	    (PAGE_KERNEL & ~(_PAGE_RW | _PAGE_DIRTY))
 #define PAGE_KERNEL_ROX	    (PAGE_KERNEL_RO & ~_PAGE_NX)
 #define PAGE_KERNEL_NOCACHE (PAGE_KERNEL | _PAGE_PCD | _PAGE_PWT)
+/* Entry 1 of the page attribute table, which the port makes that. */
+#define PAGE_KERNEL_WC (PAGE_KERNEL | _PAGE_PWT)
 /* An entry that points to a table: the leaves decide. */
 #define PAGE_TABLE_USER \
 	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)

@@ -20,7 +20,8 @@
  *    upper ptl may be held when a lower one is taken.  Walks take no lock:
  *    the caller keeps the tables alive.  A table is filled before the entry
  *    that points to it is stored with release order.
- * 4. Kernel tables are never freed, and every top-level entry of the vmalloc
+ * 4. Kernel tables stay when they are empty; one is freed only when a large
+ *    leaf takes its place (drop_empty_table()), and every top-level entry of the vmalloc
  *    range is made by pgtable_init(), so that roots made later share all of
  *    them by copying entries once (port->pgd_init).
  * 5. Failure.  Only tables are allocated.  Tables made before a failure stay
@@ -219,9 +220,39 @@ static unsigned int leaf_level(unsigned long addr, unsigned long end,
 }
 
 /*
+ * The table behind this entry is empty and all that it covers is the
+ * caller's: free it, so that a leaf can take its place.  A processor may still
+ * have cached the way to it, and a walk of the port may be under way: both
+ * are over when the flush is.
+ */
+static bool drop_empty_table(pte_t *ptep, unsigned long addr,
+			     unsigned int level)
+{
+	struct page *parent = table_page(ptep), *child;
+	bool empty;
+
+	if (level == top_level())
+		return false; /* shared by all roots, which have copies */
+	addr &= ~(pgtable_size(level) - 1);
+	ptl_lock(parent);
+	child = table_page(pte_table(ptep_get(ptep)));
+	empty = !READ_ONCE(child->table.nr_used);
+	if (empty) {
+		ptep_get_and_clear(ptep);
+		parent->table.nr_used--;
+	}
+	ptl_unlock(parent);
+	if (!empty)
+		return false;
+	port->flush_tlb_range(NULL, addr, addr + pgtable_size(level), true);
+	pgtable_free_table(child);
+	return true;
+}
+
+/*
  * Map one leaf of at most this level.  The size mapped, or 0: no memory or
  * something is mapped there already.  A table that an earlier, finer mapping
- * left keeps a large leaf out, so the next lower level is tried.
+ * left gives way when it is empty; else the next lower level is tried.
  */
 static unsigned long map_leaf(unsigned long addr, phys_addr_t pa, u64 prot,
 			      unsigned int level)
@@ -233,7 +264,8 @@ static unsigned long map_leaf(unsigned long addr, phys_addr_t pa, u64 prot,
 		ptep = pgtable_get(init_pgd, addr, level, GFP_KERNEL);
 		if (!ptep)
 			return 0;
-		if (!points_to_table(ptep_get(ptep), level))
+		if (!points_to_table(ptep_get(ptep), level) ||
+		    drop_empty_table(ptep, addr, level))
 			break;
 	}
 	if (level)

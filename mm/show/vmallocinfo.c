@@ -3,7 +3,8 @@
  * vmallocinfo.c - /proc/vmallocinfo: the kernel's virtual areas, by address.
  *
  * Linux's columns: range with its guard page, size in bytes, who asked, then
- * pages=N, phys=ADDRESS and the kind, as they apply.
+ * pages=N, phys=ADDRESS, the kind, "user" and how many of its pages lie on
+ * which node, as they apply.
  *
  * Source: proc(5).
  */
@@ -23,7 +24,13 @@ static void show_area(const struct vmalloc_info *info, void *arg)
 	if (info->phys)
 		seq_printf(s, " phys=0x%016llx",
 			   (unsigned long long)info->phys);
-	seq_printf(s, " %s\n", info->kind);
+	seq_printf(s, " %s", info->kind);
+	if (info->is_user)
+		seq_puts(s, " user");
+	for (unsigned int nid = 0; nid < MAX_NUMNODES; nid++)
+		if (info->nr_on_node[nid])
+			seq_printf(s, " N%u=%u", nid, info->nr_on_node[nid]);
+	seq_putc(s, '\n');
 }
 
 void show_vmallocinfo(struct seq_buf *s)

@@ -42,7 +42,18 @@ TEST(an_area_is_shown_with_its_guard_page_while_it_lives)
 	scnprintf(range, sizeof(range), "0x%016lx-0x%016lx   16384 ",
 		  (unsigned long)p, (unsigned long)p + 4 * PAGE_SIZE);
 	CHECK(contains(shown(), range));
-	CHECK(contains(text, " pages=3 vmalloc\n"));
+	CHECK(contains(text, " pages=3 vmalloc N"));
+	CHECK(contains(text, "=3\n"));
 	vfree(p);
 	CHECK(!contains(shown(), range));
+}
+
+TEST(memory_for_programs_is_marked)
+{
+	char *p = vmalloc_user(2 * PAGE_SIZE);
+
+	CHECK(p);
+	CHECK(contains(shown(), " pages=2 vmalloc user N"));
+	vfree(p);
+	CHECK(!contains(shown(), " user "));
 }

@@ -117,55 +117,6 @@ TEST(freeing_what_is_no_area_is_reported_and_refused)
 	vmalloc_validate();
 }
 
-TEST(vmap_joins_frames_in_the_order_given)
-{
-	struct page *pages[5], *turned[5];
-	u8 *p;
-
-	for (int i = 0; i < 5; i++) {
-		pages[i] = alloc_page(GFP_KERNEL);
-		CHECK(pages[i]);
-		memset(page_address(pages[i]), i, PAGE_SIZE);
-		turned[4 - i] = pages[i];
-	}
-	p = vmap(turned, 5, VM_MAP, PAGE_KERNEL);
-	CHECK(p);
-	for (int i = 0; i < 5; i++)
-		CHECK_EQ(p[i * PAGE_SIZE + 7], 4 - i);
-	p[0] = 99;
-	CHECK_EQ(*(u8 *)page_address(pages[4]), 99);
-	vunmap(p);
-	for (int i = 0; i < 5; i++) {
-		CHECK_EQ(page_ref_count(pages[i]), 1);
-		__free_page(pages[i]);
-	}
-}
-
-TEST(a_vmap_that_fails_maps_nothing)
-{
-	struct page *page = alloc_page(GFP_KERNEL);
-
-	EACH_FAILURE(n) {
-		void *p = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
-
-		CHECK_EQ(!p, failure_was_injected());
-		vunmap(p);
-		kmem_cache_drain_all();
-	}
-	__free_page(page);
-}
-
-TEST(ram_in_use_is_not_remapped_as_a_device)
-{
-	struct page *page = alloc_page(GFP_KERNEL);
-	phys_addr_t pa = (phys_addr_t)page_to_pfn(page) << PAGE_SHIFT;
-
-	test_expect_report("is_ram");
-	CHECK(!ioremap(pa, PAGE_SIZE));
-	test_expect_end();
-	__free_page(page);
-}
-
 TEST(kvmalloc_gives_either_kind_and_kvfree_takes_both)
 {
 	u8 *small = kvmalloc(100, GFP_KERNEL);
@@ -182,6 +133,254 @@ TEST(kvmalloc_gives_either_kind_and_kvfree_takes_both)
 	kvfree(large);
 	kvfree(zero);
 	kvfree(NULL);
+}
+
+/* ---- large leaves ---- */
+
+static unsigned int leaf_level_of(const void *p)
+{
+	unsigned int level;
+
+	pgtable_lookup(init_pgd, (uintptr_t)p, &level);
+	return level;
+}
+
+/*
+ *  5 MiB and 1 byte  [ 2 MiB ][ 2 MiB ][ 257 small pages ]g
+ */
+TEST(large_areas_begin_with_large_leaves)
+{
+	unsigned long size = (5UL << 20) + 1;
+	u8 *p = vmalloc(size);
+
+	CHECK(p && IS_ALIGNED((uintptr_t)p, pgtable_size(1)));
+	CHECK_EQ(leaf_level_of(p), 1);
+	CHECK_EQ(leaf_level_of(p + (4 << 20) - 1), 1);
+	CHECK_EQ(leaf_level_of(p + (4 << 20)), 0);
+	CHECK(vmalloc_to_page(p + size - 1));
+	CHECK(!vmalloc_to_page(p + (5 << 20) + PAGE_SIZE));
+	CHECK_EQ(vmalloc_to_pfn(p + 3 * PAGE_SIZE), vmalloc_to_pfn(p) + 3);
+	CHECK_EQ(vmalloc_to_pfn(NULL), 0);
+	memset(p, 0x3c, size);
+	vfree(p);
+	p = vzalloc(size);
+	for (unsigned long i = 0; i < size; i += 61)
+		CHECK_EQ(p[i], 0);
+	vfree(p);
+	vmalloc_validate();
+	pgtable_validate(init_pgd);
+}
+
+TEST(areas_whose_frames_go_their_own_ways_have_small_leaves)
+{
+	u8 *p[] = {__vmalloc(2 << 20, GFP_KERNEL), vmalloc_user(2 << 20),
+		   vmalloc_32(2 << 20), vmalloc_32_user(2 << 20),
+		   __vmalloc_node(2 << 20, 1 << 16, GFP_KERNEL, 0, NULL)};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+		struct page *page;
+
+		CHECK(p[i]);
+		CHECK_EQ(leaf_level_of(p[i]), 0);
+		page = vmalloc_to_page(p[i] + PAGE_SIZE);
+		CHECK_EQ(page_ref_count(page), 1);
+		if (i == 2 || i == 3)
+			CHECK(page_to_pfn(page) < 1UL << (32 - PAGE_SHIFT));
+	}
+	CHECK_EQ(p[1][12345], 0);
+	CHECK(IS_ALIGNED((uintptr_t)p[4], 1 << 16));
+	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
+		vfree(p[i]);
+}
+
+TEST(without_permission_all_leaves_are_small)
+{
+	u8 *p;
+
+	vmap_allow_huge = false;
+	p = vmalloc_huge(2 << 20, GFP_KERNEL);
+	vmap_allow_huge = true;
+	CHECK(p);
+	CHECK_EQ(leaf_level_of(p), 0);
+	vfree(p);
+	vm_unmap_aliases();
+	/* The same addresses again: the tables give way. */
+	p = vmalloc_huge(2 << 20, GFP_KERNEL);
+	CHECK(p);
+	CHECK_EQ(leaf_level_of(p), 1);
+	p[(2 << 20) - 1] = 1;
+	vfree(p);
+	vmalloc_validate();
+	pgtable_validate(init_pgd);
+}
+
+/* All runs of 2 MiB but one are taken: the rest comes in single frames. */
+TEST_SOFT(where_memory_is_in_pieces_small_leaves_serve)
+{
+	static struct page *runs[64], *singles[1024];
+	unsigned int nr = 0;
+	u8 *p;
+
+	while (nr < ARRAY_SIZE(runs) &&
+	       (runs[nr] = alloc_pages(GFP_KERNEL | __GFP_NOWARN,
+				       VMAP_LARGE_ORDER)))
+		nr++;
+	CHECK(nr > 4 && nr < ARRAY_SIZE(runs));
+	/* Two runs free again, one of them less a frame; one as it was. */
+	for (unsigned int k = 1; k <= 2; k++) {
+		struct page *run = runs[nr - k];
+
+		split_page(run, VMAP_LARGE_ORDER);
+		for (unsigned int i = 1; i < VMAP_LARGE_PAGES; i++)
+			__free_page(run + i);
+		singles[k - 1] = run;
+	}
+	drain_all_pages();
+	__free_pages(runs[nr - 3], VMAP_LARGE_ORDER);
+	EACH_FAILURE(n) {
+		p = vmalloc((3 << 20) + (512 << 10));
+		CHECK_EQ(!p, failure_was_injected());
+		if (p)
+			memset(p, 1, (3 << 20) + (512 << 10));
+		vfree(p);
+		vm_unmap_aliases();
+		kmem_cache_drain_all();
+		drain_all_pages();
+	}
+	__free_page(singles[0]);
+	__free_page(singles[1]);
+	for (unsigned int i = 0; i < nr - 3; i++)
+		__free_pages(runs[i], VMAP_LARGE_ORDER);
+}
+
+TEST(a_large_vmalloc_that_fails_leaves_nothing_behind)
+{
+	unsigned long before = node_stat_pages(NST_nr_vmalloc);
+
+	EACH_FAILURE(n) {
+		void *p = vzalloc((2 << 20) + 3 * PAGE_SIZE);
+
+		CHECK_EQ(!p, failure_was_injected());
+		vfree(p);
+		CHECK_EQ(node_stat_pages(NST_nr_vmalloc), before);
+		vmalloc_validate();
+		pgtable_validate(init_pgd);
+	}
+}
+
+/* ---- the rest of the calls ---- */
+
+TEST(vmalloc_can_be_asked_for_a_node)
+{
+	u8 *p = vmalloc_node(3 * PAGE_SIZE, numa_node_id());
+	u8 *q = vzalloc_node(3 * PAGE_SIZE, NUMA_NO_NODE);
+
+	CHECK(p && q);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(page_to_nid(vmalloc_to_page(p + i * PAGE_SIZE)),
+			 local_memory_node(numa_node_id()));
+	CHECK_EQ(q[PAGE_SIZE], 0);
+	vfree(p);
+	vfree(q);
+	EACH_FAILURE(n) {
+		p = vmalloc_node(3 * PAGE_SIZE, 0);
+		CHECK_EQ(!p, failure_was_injected());
+		vfree(p);
+	}
+	test_expect_report("nr_node_ids");
+	CHECK(!vmalloc_node(1, MAX_NUMNODES));
+	test_expect_end();
+}
+
+TEST(vrealloc_keeps_the_contents)
+{
+	u8 *p = vrealloc(NULL, 100, GFP_KERNEL | __GFP_ZERO), *q;
+
+	CHECK(p);
+	memset(p, 7, 100);
+	/* Less, and more again in the same page: cleared behind. */
+	CHECK(vrealloc(p, 50, GFP_KERNEL | __GFP_ZERO) == p);
+	CHECK(vrealloc(p, 200, GFP_KERNEL | __GFP_ZERO) == p);
+	for (int i = 0; i < 200; i++)
+		CHECK_EQ(p[i], i < 50 ? 7 : 0);
+	CHECK(vrealloc(p, 150, GFP_KERNEL) == p);
+	EACH_FAILURE(n) {
+		q = vrealloc(p, 2 * PAGE_SIZE + n, GFP_KERNEL | __GFP_ZERO);
+		CHECK_EQ(!q, failure_was_injected());
+		if (q) {
+			CHECK(q != p);
+			p = q;
+		}
+		for (int i = 0; i < 300; i++)
+			CHECK_EQ(p[i], i < 50 ? 7 : 0);
+	}
+	CHECK(!vrealloc(p, 0, GFP_KERNEL));
+	test_expect_report("BUG vrealloc");
+	q = vrealloc(p, 5, GFP_KERNEL);
+	CHECK(!q);
+	test_expect_end();
+}
+
+TEST(vfree_atomic_is_finished_by_a_worker)
+{
+	unsigned long before = node_stat_pages(NST_nr_vmalloc);
+	unsigned long flags;
+	u8 *p = vmalloc(PAGE_SIZE), *q = vmalloc(3 << 20);
+
+	CHECK(p && q);
+	flags = local_irq_save();
+	vfree_atomic(p);
+	vfree_atomic(q);
+	vfree_atomic(NULL);
+	local_irq_restore(flags);
+	test_expect_report("BUG vfree");
+	vfree_atomic(p);
+	vfree(q);
+	CHECK_EQ(test_expect_end(), 2);
+	/* On metal the kernel's worker may be quicker. */
+	mm_work_run();
+	vm_unmap_aliases();
+	CHECK_EQ(node_stat_pages(NST_nr_vmalloc), before);
+	vmalloc_validate();
+}
+
+TEST(a_vmalloc_that_must_not_fail_tries_again)
+{
+	void *p;
+
+	failure_arm(2);
+	p = __vmalloc(PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	failure_arm(0);
+	CHECK(p);
+	vfree(p);
+}
+
+TEST(a_vmalloc_that_may_not_sleep_is_refused)
+{
+	test_expect_report("gfpflags_allow_blocking");
+	CHECK(!__vmalloc(PAGE_SIZE, GFP_ATOMIC));
+	test_expect_end();
+	test_expect_report("align");
+	CHECK(!__vmalloc_node(PAGE_SIZE, 3 * PAGE_SIZE, GFP_KERNEL, 0, NULL));
+	test_expect_end();
+}
+
+/* A report says what the pointer is instead. */
+TEST(a_bad_free_names_the_area_it_hits)
+{
+	char *p = vmalloc(3 * PAGE_SIZE);
+
+	test_expect_report("it is 4096 bytes into a vmalloc area made by");
+	vfree(p + PAGE_SIZE);
+	test_expect_end();
+	vfree(p);
+	test_expect_report("0 bytes into a vmalloc area, freed already, made");
+	vfree(p);
+	test_expect_end();
+	test_expect_report("nothing is there");
+	vfree((void *)(VMALLOC_END - PAGE_SIZE));
+	vfree((void *)8);
+	CHECK_EQ(test_expect_end(), 2);
 }
 
 #define NR_BLOCKS 24
@@ -202,6 +401,8 @@ TEST(random_vmallocs_keep_their_contents)
 			CHECK_EQ(b[i].p[k], b[i].fill);
 		vfree(b[i].p);
 		b[i].size = 1 + test_random_below(20 * PAGE_SIZE);
+		if (test_random_below(40) == 0)
+			b[i].size += 2UL << 20;
 		b[i].p = vmalloc(b[i].size);
 		CHECK(b[i].p);
 		b[i].fill = (u8)step;
@@ -254,14 +455,6 @@ TEST(an_address_outside_of_the_range_is_no_vmalloc_memory)
 	CHECK(!vmalloc_to_page(p));
 	CHECK(!is_vmalloc_addr((void *)VMALLOC_END));
 	kfree(p);
-}
-
-TEST(vmap_knows_no_other_flag)
-{
-	struct page *page = alloc_page(GFP_KERNEL);
-
-	CHECK(!vmap(&page, 1, VM_MAP << 1, PAGE_KERNEL));
-	__free_page(page);
 }
 
 TEST(unmapping_what_is_of_another_kind_is_reported_and_refused)
@@ -324,47 +517,6 @@ static void count_kind(const struct vmalloc_info *info, void *arg)
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(info->kind, kinds[i]) == 0)
 			nr[i]++;
-}
-
-TEST_MACHINE(ioremap_shows_the_device_at_its_offset, &device)
-{
-	u8 *small = ioremap(48 * MIB + 0x123, 10);
-	u8 *large = ioremap(48 * MIB, 5 * MIB);
-	unsigned int nr[3] = {0}, level;
-
-	CHECK(small && large);
-	CHECK_EQ((uintptr_t)small & ~PAGE_MASK, 0x123);
-	CHECK(IS_ALIGNED((uintptr_t)large, 2 * MIB));
-	pgtable_lookup(init_pgd, (uintptr_t)large, &level);
-	CHECK_EQ(level, 1);
-	pgtable_lookup(init_pgd, (uintptr_t)large + 4 * MIB, &level);
-	CHECK_EQ(level, 0);
-	*small = 0x77;
-	CHECK_EQ(large[0x123], 0x77);
-	CHECK_EQ(*(u8 *)__va(48 * MIB + 0x123), 0x77);
-	CHECK(vmalloc_to_page(large + 3 * MIB) ==
-	      pfn_to_page(51 * MIB >> PAGE_SHIFT));
-	vmalloc_for_each_info(count_kind, nr);
-	CHECK_EQ(nr[2], 2);
-	iounmap(small);
-	iounmap(large);
-	vmalloc_validate();
-	pgtable_validate(init_pgd);
-}
-
-TEST_MACHINE(an_ioremap_that_fails_maps_nothing, &device)
-{
-	EACH_FAILURE(n) {
-		void *p = ioremap(48 * MIB, 2 * MIB + PAGE_SIZE);
-
-		CHECK_EQ(!p, failure_was_injected());
-		iounmap(p);
-		vm_unmap_aliases();
-		kmem_cache_drain_all();
-		vmalloc_validate();
-		pgtable_validate(init_pgd);
-	}
-	CHECK(!ioremap(PTE_PFN_MASK, 2 * PAGE_SIZE));
 }
 
 /* A frame without a descriptor, as a device's. */

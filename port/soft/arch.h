@@ -43,10 +43,11 @@ struct soft_self {
 };
 extern __thread struct soft_self soft_self;
 
-#define VMALLOC_START  (soft_arch.vmalloc_start)
-#define VMALLOC_END    (soft_arch.vmalloc_end)
-#define TASK_SIZE      (soft_arch.task_size)
-#define PGTABLE_LEVELS (soft_arch.levels)
+#define VMALLOC_START	    (soft_arch.vmalloc_start)
+#define VMALLOC_END	    (soft_arch.vmalloc_end)
+#define TASK_SIZE	    (soft_arch.task_size)
+#define PGTABLE_LEVELS	    (soft_arch.levels)
+#define ARCH_MAX_LEAF_LEVEL 2
 
 static inline void *__va(phys_addr_t pa)
 {

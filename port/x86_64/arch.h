@@ -13,15 +13,16 @@
 
 #include "port/x86_64/asm_offsets.h"
 
-#define PAGE_SHIFT     12
-#define PAGE_SIZE      (1UL << PAGE_SHIFT)
-#define PAGE_MASK      (~(PAGE_SIZE - 1))
+#define PAGE_SHIFT	    12
+#define PAGE_SIZE	    (1UL << PAGE_SHIFT)
+#define PAGE_MASK	    (~(PAGE_SIZE - 1))
 
-#define PAGE_OFFSET    0xffff888000000000UL
-#define VMALLOC_START  0xffffc90000000000UL
-#define VMALLOC_END    0xffffc98000000000UL /* one top-level entry */
-#define TASK_SIZE      0x00007ffffffff000UL
-#define PGTABLE_LEVELS 4
+#define PAGE_OFFSET	    0xffff888000000000UL
+#define VMALLOC_START	    0xffffc90000000000UL
+#define VMALLOC_END	    0xffffc98000000000UL /* one top-level entry */
+#define TASK_SIZE	    0x00007ffffffff000UL
+#define PGTABLE_LEVELS	    4
+#define ARCH_MAX_LEAF_LEVEL (x86_has_gib_pages ? 2U : 1U)
 
 struct arch_thread;
 
@@ -46,6 +47,9 @@ struct x86_cpu {
 extern struct x86_cpu *x86_cpus[NR_CPUS];
 /* Where each processor's copy of the per-CPU section lies. */
 extern unsigned long x86_percpu_offsets[NR_CPUS];
+
+/* Leaves of 1 GiB exist; set before mm_init(). */
+extern bool x86_has_gib_pages;
 
 #define x86_gs_read(type, offset)                       \
 	({                                              \
@@ -91,8 +95,11 @@ static inline void arch_set_percpu_offset(unsigned int cpu,
 					  unsigned long offset)
 {
 	x86_percpu_offsets[cpu] = offset;
-	if (x86_cpus[cpu])
-		x86_cpus[cpu]->percpu_offset = offset;
+	if (cpu == smp_processor_id())
+		__asm__ __volatile__("mov %0, %%gs:%c1"
+				     :
+				     : "r"(offset), "i"(XC_PERCPU_OFFSET)
+				     : "memory");
 }
 
 /*

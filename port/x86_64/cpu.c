@@ -29,6 +29,14 @@ static u8 boot_ist_stacks[(NR_ISTS - 1) * IST_STACK_SIZE] __aligned_to(16);
 struct x86_cpu *x86_cpus[NR_CPUS] = {&x86_boot_processor.hot};
 unsigned long x86_percpu_offsets[NR_CPUS];
 unsigned int x86_nr_possible = 1;
+bool x86_has_gib_pages;
+
+/*
+ * The memory types that an entry's PAT, PCD and PWT bits choose, from 000 up:
+ * WB WC UC- UC, WB WP UC- WT.  The reset values, but for WC instead of WT and
+ * WP in the upper half: nothing that was mapped before changes.
+ */
+#define PAT_TYPES 0x0407050600070106UL
 
 #define CHECK_OFFSET(type, member, offset) \
 	_Static_assert(offsetof(type, member) == (offset), #member)
@@ -183,6 +191,7 @@ void cpu_init_self(struct x86_processor *p)
 	wrmsr(MSR_CSTAR, (uintptr_t)entry_syscall32);
 	/* AC NT IOPL OF DF IF TF SF ZF AF PF CF */
 	wrmsr(MSR_SYSCALL_MASK, 0x47fd5);
+	wrmsr(MSR_PAT, PAT_TYPES);
 	init_control_registers();
 	fpu_init_self();
 }
@@ -203,6 +212,7 @@ void cpu_init_boot(void)
 	struct x86_processor *p = &x86_boot_processor;
 
 	cpuinfo_init();
+	x86_has_gib_pages = cpu_has(X86_FEATURE_GBPAGES);
 	idt_init();
 	cpu_prepare(p, 0, 0, (uintptr_t)boot_ist_stacks);
 	p->hot.current_thread = &boot_thread;

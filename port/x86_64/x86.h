@@ -44,6 +44,7 @@ static inline void wrmsr(u32 msr, u64 value)
 #define MSR_GS_BASE	   0xc0000101U
 #define MSR_KERNEL_GS_BASE 0xc0000102U
 #define MSR_APIC_BASE	   0x1bU
+#define MSR_PAT		   0x277U
 
 struct cpuid_regs {
 	u32 a, b, c, d;
