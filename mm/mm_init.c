@@ -6,6 +6,7 @@
  * is the layering itself.
  */
 #include "mm/init.h"
+#include "mm/page/page.h"
 
 #include <quire/mm.h>
 #include <quire/params.h>
@@ -19,6 +20,7 @@
 static void read_params(const char *cmdline)
 {
 	static bool (*const floors[])(const char *name, const char *value) = {
+		movable_param,
 		slab_param,
 	};
 	char word[PARAM_MAX], *value;

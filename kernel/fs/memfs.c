@@ -86,7 +86,7 @@ static mm_ssize_t write_page(struct inode *inode, struct iov_iter *from,
 			     u64 pos, size_t n)
 {
 	struct page *page = shmem_get_page(&inode->mapping, pos >> PAGE_SHIFT,
-					   GFP_HIGHUSER);
+					   GFP_HIGHUSER_MOVABLE);
 	size_t done;
 
 	if (IS_ERR(page))

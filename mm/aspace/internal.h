@@ -20,8 +20,8 @@
 #define PAGE_ALIGN(x)	ALIGN((x), PAGE_SIZE)
 #define NR_PAGES(bytes) ((bytes) >> PAGE_SHIFT)
 
-/* User pages are reached through the direct map, so not HIGHMEM. */
-#define GFP_USER_PAGE (GFP_USER | __GFP_MOVABLE)
+/* User pages can lie anywhere, and be moved. */
+#define GFP_USER_PAGE GFP_HIGHUSER_MOVABLE
 
 /* ---- vma.c: the set of areas ---- */
 

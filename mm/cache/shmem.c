@@ -19,7 +19,7 @@
  */
 #include "mm/cache/internal.h"
 
-#define GFP_SHMEM (GFP_USER | __GFP_MOVABLE)
+#define GFP_SHMEM GFP_HIGHUSER_MOVABLE
 
 /* A new page for the cache; uptodate is what it holds. */
 static void make_shmem_page(struct page *page)

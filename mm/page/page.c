@@ -2,7 +2,7 @@
 /*
  * page.c - brings the page allocator up, and verifies all of it.
  *
- * Order of the start: the map (memblock), the processors' areas, descriptors'
+ * Order of the start: the map (memblock), zones' limits, the processors' areas, descriptors'
  * places, zones, per-CPU lists, and at last the descriptors, which hands all
  * free memory to the buddy system.  From then on memblock gives nothing more.
  *
@@ -24,6 +24,7 @@
 void page_init(const struct mm_boot *boot)
 {
 	memblock_init(boot);
+	zone_limits_init(boot);
 	setup_per_cpu_areas(boot->nr_cpus);
 	memmap_alloc();
 	zones_init(boot);

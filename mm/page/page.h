@@ -17,6 +17,13 @@ struct zone;
  */
 void page_init(const struct mm_boot *boot);
 
+/*
+ * movable.c: a word of the command line, before page_init(); printk() works.
+ * True: it is about ZONE_MOVABLE.  A value that makes no sense is reported and
+ * not used.  value: what follows the '=', NULL if there is none.
+ */
+bool movable_param(const char *name, const char *value);
+
 /* percpu.c: every processor's copy; memblock must work. */
 void setup_per_cpu_areas(unsigned int nr_cpus);
 

@@ -629,7 +629,7 @@ TEST_MACHINE(highmem_serves_only_requests_that_allow_it, &highmem)
 	zeroed = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
 	CHECK(low && zeroed);
 	CHECK_EQ(page_zonenum(low), ZONE_DMA32);
-	CHECK_EQ(page_zonenum(zeroed), ZONE_DMA32);
+	CHECK_EQ(page_zonenum(zeroed), ZONE_HIGHMEM);
 	__free_page(page);
 	__free_page(low);
 	__free_page(zeroed);

@@ -6,6 +6,8 @@
  *    the port says that frames have no kernel mapping.  A request names the
  *    highest zone it can use and falls back downwards, and to other nodes by
  *    distance (zonelist).
+ *    MOVABLE is cut from the upper end of the highest of these if the command
+ *    line says so (movable.c).
  *    Zones and nodes are unions of whole pageblocks: a pageblock that two
  *    nodes share belongs to the node of its first frame of RAM.
  * 2. Locking.  All is written at start or when memory comes; readers take
@@ -53,11 +55,7 @@ enum zone_type gfp_zone(gfp_t gfp)
 		return ZONE_DMA;
 	if (gfp & __GFP_DMA32)
 		return ZONE_DMA32;
-	/*
-	 * Clearing needs a kernel address, and there is no temporary mapping
-	 * of frames: cleared frames never come from HIGHMEM.
-	 */
-	if (!(gfp & __GFP_HIGHMEM) || gfp & __GFP_ZERO)
+	if (!(gfp & __GFP_HIGHMEM))
 		return ZONE_NORMAL;
 	return gfp & __GFP_MOVABLE ? ZONE_MOVABLE : ZONE_HIGHMEM;
 }
@@ -84,6 +82,10 @@ struct zone *zone_of_block(unsigned long block, unsigned long *until)
 
 	while (r->end >> PAGE_SHIFT <= pfn)
 		r++;
+	if (pfn >= movable_start_pfn(r->nid))
+		type = ZONE_MOVABLE;
+	else
+		end = min(end, movable_start_pfn(r->nid));
 	/* Each later block that the range reaches begins inside it. */
 	end = min(end, (unsigned long)(r->end >> PAGE_SHIFT) +
 			       PAGEBLOCK_NR_PAGES - 1);
@@ -141,6 +143,30 @@ static void init_node(int nid)
 	node_data[nid] = pgdat;
 }
 
+void zone_limits_init(const struct mm_boot *boot)
+{
+	static const unsigned long start_pfn[MAX_NR_ZONES] = {
+		[ZONE_DMA32] = DMA_END_PFN, [ZONE_NORMAL] = DMA32_END_PFN};
+	const struct memblock_list *mem = &memblock.memory;
+	unsigned long last = (mem->ranges[mem->nr - 1].end >> PAGE_SHIFT) - 1;
+	enum zone_type highest;
+	unsigned long end;
+	unsigned int i;
+
+	for (i = 0; i < mem->nr; i++)
+		if (mem->ranges[i].nid < 0 ||
+		    mem->ranges[i].nid >=
+			    min((int)boot->nr_nodes, MAX_NUMNODES))
+			panic("zones: memory of node %d, there are %u",
+			      mem->ranges[i].nid, boot->nr_nodes);
+	if (boot->has_highmem)
+		highmem_start_pfn = ALIGN_DOWN(
+			boot->highmem_start >> PAGE_SHIFT, 1UL << MAX_ORDER);
+	highest = pfn_zone_type(last, &end);
+	movable_init(highest == ZONE_HIGHMEM ? highmem_start_pfn
+					     : start_pfn[highest]);
+}
+
 void zones_init(const struct mm_boot *boot)
 {
 	const struct memblock_list *mem = &memblock.memory;
@@ -148,18 +174,11 @@ void zones_init(const struct mm_boot *boot)
 	int nid, k;
 
 	numa_init(boot);
-	if (boot->has_highmem)
-		highmem_start_pfn = ALIGN_DOWN(
-			boot->highmem_start >> PAGE_SHIFT, 1UL << MAX_ORDER);
 	for (nid = 0; nid < nr_node_ids; nid++)
 		init_node(nid);
-	for (i = 0; i < mem->nr; i++) {
-		if (mem->ranges[i].nid < 0 || mem->ranges[i].nid >= nr_node_ids)
-			panic("zones: memory of node %d, there are %d",
-			      mem->ranges[i].nid, nr_node_ids);
+	for (i = 0; i < mem->nr; i++)
 		count_range(mem->ranges[i].start >> PAGE_SHIFT,
 			    mem->ranges[i].end >> PAGE_SHIFT);
-	}
 	for (nid = 0; nid < nr_node_ids; nid++) {
 		for (k = 0; k < MAX_NR_ZONES; k++) {
 			struct zone *zone = &NODE_DATA(nid)->node_zones[k];
@@ -203,8 +222,7 @@ static void choose_zones(unsigned int cpu)
 	for (gfp = 0; gfp <= GFP_ZONEMASK; gfp++) {
 		struct zone *zone = preferred_zone(cpu_to_node(cpu), gfp);
 
-		/* HIGHMEM depends on __GFP_ZERO too: alloc_slow() decides. */
-		if (zone && zone->idx != ZONE_HIGHMEM)
+		if (zone)
 			pc->of_gfp[gfp] = &zone->pageset[cpu];
 	}
 }

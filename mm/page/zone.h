@@ -117,7 +117,18 @@ void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 void numa_init(const struct mm_boot *boot);
 void build_zonelist(struct pglist_data *pgdat); /* the zones are counted */
 
+/* ---- movable.c ---- */
+
+/*
+ * Where each node's ZONE_MOVABLE begins, from what the command line said and
+ * where the highest zone with memory begins; ~0: it has none.
+ */
+void movable_init(unsigned long usable_pfn);
+unsigned long movable_start_pfn(int nid);
+
 /* ---- zone.c ---- */
+
+void zone_limits_init(const struct mm_boot *boot); /* memblock works */
 
 void zones_init(const struct mm_boot *boot);
 /*

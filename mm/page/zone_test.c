@@ -21,8 +21,7 @@ TEST(gfp_zone_is_the_highest_that_the_flags_allow)
 	CHECK_EQ(gfp_zone(GFP_DMA32), ZONE_DMA32);
 	CHECK_EQ(gfp_zone(GFP_HIGHUSER), ZONE_HIGHMEM);
 	CHECK_EQ(gfp_zone(GFP_HIGHUSER_MOVABLE), ZONE_MOVABLE);
-	/* Clearing needs an address. */
-	CHECK_EQ(gfp_zone(GFP_HIGHUSER | __GFP_ZERO), ZONE_NORMAL);
+	CHECK_EQ(gfp_zone(GFP_HIGHUSER | __GFP_ZERO), ZONE_HIGHMEM);
 }
 
 TEST(zones_of_the_running_machine_hold_their_invariants)
