@@ -167,7 +167,7 @@ NEED := gcc:gcc ld:binutils /usr/include/stdio.h:libc6-dev
 ifneq ($(filter clang,$(CC)),)
 NEED += clang:clang
 endif
-RUN_GOALS := run shell bench check% selftest $(B)/guest/% $(B)/demo/% $(B)/bench/%
+RUN_GOALS := run shell bench bench-alloc check% selftest $(B)/guest/% $(B)/demo/% $(B)/bench/%
 ifneq ($(filter $(RUN_GOALS),$(MAKECMDGOALS)),)
 NEED += qemu-system-x86_64:qemu-system-x86 busybox:busybox-static \
 	musl-gcc:musl-tools

@@ -25,12 +25,21 @@ PEER_NEED := $(PEER_DIR)/libjemalloc.so.2:libjemalloc2 \
 FLAGS_benchalloc := -Iport/soft -O2 -pthread -fno-builtin
 $(eval $(call variant_rules,benchalloc))
 
-$(B)/bench/alloc: $(call objs,benchalloc,$(wildcard bench/alloc/*.c)) \
+$(B)/bench/alloc: $(call objs,benchalloc,bench/alloc/main.c bench/alloc/rows.c) \
     $(B)/libquire.a
 	@mkdir -p $(@D)
 	@echo "  LD       $@"
 	$(Q)$(CC) $(FLAGS_benchalloc) -o $@ $^
+
+# The kernel, with a benchmark of its allocators in place of programs.
+FLAGS_metalbench := $(METAL) -DCONFIG_BENCH=1
+$(eval $(call variant_rules,metalbench))
+$(eval $(call kernel_rules,bench/quire-bench.elf,$(filter-out \
+    $(B)/metal/kernel/main.o,$(KERNEL_O)) \
+    $(call objs,metalbench,kernel/main.c bench/alloc/metal.c)))
+
 .PHONY: bench-alloc
-bench-alloc: $(B)/bench/alloc
+bench-alloc: need $(B)/bench/alloc $(B)/bench/quire-bench.elf
 	@sh tools/need.sh $(PEER_NEED)
-	@$(B)/bench/alloc glibc= $(PEERS) | tee $(B)/bench/alloc.txt
+	@{ $(B)/bench/alloc glibc= $(PEERS) && sh bench/alloc/metal.sh $(B); } | \
+	    tee $(B)/bench/alloc.txt

@@ -158,6 +158,10 @@ static int init_thread(void *arg)
 		x86_poweroff(run_metal_tests() ? RUN_MACHINE_TESTS_FAILED
 					       : RUN_MACHINE_OFF);
 #endif
+#if CONFIG_BENCH
+	bench_kernel();
+	x86_poweroff(RUN_MACHINE_OFF);
+#endif
 	drivers_init();
 	run_program();
 	become_first_process();

@@ -48,4 +48,8 @@ void leakcheck_begin(void);
 /* Compare; the number of differences, which are named in the log. */
 unsigned int leakcheck_end(void);
 
+/* ---- bench/alloc/metal.c, where CONFIG_BENCH ---- */
+/* Measure the allocators and write the rows to the log.  Process 1. */
+void bench_kernel(void);
+
 #endif

@@ -5,28 +5,7 @@
 #ifndef BENCH_ALLOC_H
 #define BENCH_ALLOC_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define MAX_KEPT 4096
-
-/* One thread's blocks, and the order in which a random row replaces them. */
-struct hands {
-	void *kept[MAX_KEPT];
-	uint16_t order[MAX_KEPT];
-};
-
-/* What a row does with one kind of block, in one thread. */
-struct work {
-	/* n times: get a block, give it back */
-	void (*hot)(struct hands *h, unsigned int n);
-	/* get kept[0 .. n-1]; give them back in the same order */
-	void (*get)(struct hands *h, unsigned int n);
-	void (*put)(struct hands *h, unsigned int n);
-	/* n times: give one of kept[] back, in h->order, and get another */
-	void (*replace)(struct hands *h, unsigned int n);
-};
+#include "bench/alloc/work.h"
 
 enum pattern { HOT, BULK, RANDOM };
 

@@ -47,8 +47,8 @@ static void die(const char *what)
 enum order_kind { ORDER_TIME, ORDER_COUNT };
 
 struct order {
-	uint32_t row;
-	uint32_t kind;
+	u32 row;
+	u32 kind;
 };
 
 static struct {
@@ -62,7 +62,7 @@ static struct {
 struct run {
 	const struct row *row;
 	const struct work *work;
-	uint32_t waiting;
+	u32 waiting;
 	bool counted; /* ns[] are instructions */
 	double ns[MAX_THREADS];
 };
@@ -196,8 +196,7 @@ static double run_row(const struct row *row, bool counted)
 	if (!r.work || row->nr_threads > side.nr_cpus)
 		return -1;
 	for (unsigned int k = 0; k < row->nr_threads; k++)
-		for (unsigned int i = 0; row->nr_kept && i < MAX_KEPT; i++)
-			side.hands[k].order[i] %= (uint16_t)row->nr_kept;
+		draw_order(&side.hands[k], k, row->nr_kept ? row->nr_kept : 1);
 	if (side.ours) {
 		ours_run(row->nr_threads, run_thread, &r);
 	} else if (row->nr_threads == 1) {
@@ -212,21 +211,6 @@ static double run_row(const struct row *row, bool counted)
 	if (row->nr_threads > 1 && r.ns[1] > ns)
 		ns = r.ns[1];
 	return ns;
-}
-
-/* The same on every side. */
-static void draw_orders(void)
-{
-	uint64_t s = 88172645463325252ULL;
-
-	for (unsigned int k = 0; k < MAX_THREADS; k++) {
-		for (unsigned int i = 0; i < MAX_KEPT; i++) {
-			s ^= s << 13;
-			s ^= s >> 7;
-			s ^= s << 17;
-			side.hands[k].order[i] = (uint16_t)(s >> 20);
-		}
-	}
 }
 
 static void find_cpus(void)
@@ -253,7 +237,6 @@ static int serve(bool ours)
 	while (read(0, &o, sizeof(o)) == sizeof(o)) {
 		double ns;
 
-		draw_orders();
 		ns = run_row(&rows[o.row], o.kind == ORDER_COUNT);
 		if (write(1, &ns, sizeof(ns)) != sizeof(ns))
 			return 1;

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rows.c - what the allocators' benchmark measures.
- *
- * A row's loops are made by WORK() from the expressions that get and give back
- * a block, so that each allocator is called directly, with a constant size, as
- * programs and kernels mostly call it; "size unknown" is the other case.  The
- * compiler sees neither malloc() nor what becomes of a block (hold()).
+ * rows.c - what the allocators' benchmark measures on the simulated machine.
  */
 #include "bench/alloc/alloc.h"
 
@@ -15,51 +10,6 @@
 #include <quire/slab.h>
 #include <quire/vmalloc.h>
 #include <soft.h>
-
-static inline void hold(void *p)
-{
-	__asm__ volatile("" : : "r"(p) : "memory");
-}
-
-/* A number that the compiler does not know. */
-static inline size_t unknown(size_t n)
-{
-	__asm__ volatile("" : "+r"(n));
-	return n;
-}
-
-#define WORK(name, GET, PUT)                                                 \
-	static void name##_hot(struct hands *h, unsigned int n)              \
-	{                                                                    \
-		(void)h;                                                     \
-		while (n--) {                                                \
-			void *p = GET;                                       \
-                                                                             \
-			hold(p);                                             \
-			PUT(p);                                              \
-		}                                                            \
-	}                                                                    \
-	static void name##_get(struct hands *h, unsigned int n)              \
-	{                                                                    \
-		for (unsigned int i = 0; i < n; i++)                         \
-			h->kept[i] = GET;                                    \
-	}                                                                    \
-	static void name##_put(struct hands *h, unsigned int n)              \
-	{                                                                    \
-		for (unsigned int i = 0; i < n; i++)                         \
-			PUT(h->kept[i]);                                     \
-	}                                                                    \
-	static void name##_replace(struct hands *h, unsigned int n)          \
-	{                                                                    \
-		for (unsigned int i = 0; i < n; i++) {                       \
-			void **p = &h->kept[h->order[i % MAX_KEPT]];         \
-                                                                             \
-			PUT(*p);                                             \
-			*p = GET;                                            \
-		}                                                            \
-	}                                                                    \
-	static const struct work name = {name##_hot, name##_get, name##_put, \
-					 name##_replace}
 
 static struct kmem_cache *cache;
 

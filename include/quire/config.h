@@ -27,6 +27,11 @@
 #define CONFIG_SELFTEST 0
 #endif
 
+/* The kernel measures its allocators instead of running a program. */
+#ifndef CONFIG_BENCH
+#define CONFIG_BENCH 0
+#endif
+
 /* The most processors one machine can have. */
 #ifndef CONFIG_NR_CPUS
 #define CONFIG_NR_CPUS 64
