@@ -24,6 +24,7 @@
 
 #include "kernel/sched.h"
 #include "kernel/signal.h"
+#include "port/x86_64/machine.h"
 
 #define WAIT_STEP_NS	  (NSEC_PER_SEC / HZ)
 #define WAIT_STEPS	  HZ
@@ -196,11 +197,11 @@ static bool out_of_memory(gfp_t gfp, unsigned int order)
 	/* Who is to end gets no more, but may take the reserves. */
 	if (fatal_signal_pending(current) || (current->flags & PF_EXITING))
 		return false;
-	/* A failed large run is no reason to kill. */
-	if (order > 3)
-		return false;
 	spin_lock(&tasklist_lock);
 	victim = choose(&dying);
+	/* Reclaim that must leave file systems alone has not tried all. */
+	if (!(gfp & __GFP_FS))
+		victim = NULL;
 	if (victim) {
 		fill_report(&report, victim);
 		victim->signal->oom_since_ns = ktime_ns();
@@ -226,10 +227,27 @@ void oom_wait_or_die(void)
 	force_sig(SIGKILL);
 }
 
+/* Its own end needs memory, too, and brings more. */
+static enum task_reserves task_reserves(void)
+{
+	bool dies =
+		fatal_signal_pending(current) || current->flags & PF_EXITING;
+
+	return dies ? RESERVES_VICTIM : RESERVES_NONE;
+}
+
+static const char *task_name(void)
+{
+	return current->comm;
+}
+
 void oom_init(void)
 {
 	static const struct reclaim_ops ops = {
 		.out_of_memory = out_of_memory,
+		.task_reserves = task_reserves,
+		.task_name = task_name,
+		.dump_stack = x86_dump_stack,
 	};
 
 	register_reclaim_ops(&ops);

@@ -20,11 +20,10 @@ struct page;
 /* What it is for. */
 #define __GFP_RECLAIMABLE ((gfp_t)0x0010) /* a shrinker can free it */
 #define __GFP_ACCOUNT \
-	((gfp_t)0x0020)		    /* charged to a memory cgroup:
+	((gfp_t)0x0020)		   /* charged to a memory cgroup:
 						   there are none */
-#define __GFP_ZERO  ((gfp_t)0x0100) /* cleared */
-#define __GFP_COMP  ((gfp_t)0x0200) /* one compound page */
-#define __GFP_WRITE ((gfp_t)0x0400) /* will be dirtied */
+#define __GFP_ZERO ((gfp_t)0x0100) /* cleared */
+#define __GFP_COMP ((gfp_t)0x0200) /* one compound page */
 #define __GFP_HARDWALL \
 	((gfp_t)0x0800)		       /* within the task's cpuset:
 						   there are none */

@@ -11,15 +11,28 @@
 
 struct zone;
 
+/* What a task may take of what others must leave (watermark.c, 3). */
+enum task_reserves {
+	RESERVES_NONE,
+	RESERVES_VICTIM, /* is being killed for memory: half of min */
+	RESERVES_ALL,	 /* makes memory itself: everything, never reclaims */
+};
+
 struct reclaim_ops {
 	/* Free some pages; the number freed.  May sleep. */
 	unsigned long (*direct_reclaim)(gfp_t gfp, unsigned int order);
 	void (*wake_kswapd)(struct zone *zone, unsigned int order);
 	/*
 	 * Nothing can be reclaimed.  true: memory will come, try again.
-	 * false: give up (the caller is the victim, or there is none).
+	 * false: give up (the caller is the victim, or there is none).  Asked
+	 * for orders 0 to 3 only.  May sleep.
 	 */
 	bool (*out_of_memory)(gfp_t gfp, unsigned int order);
+	/* Of the task that asks; not asked in interrupts.  Does not sleep. */
+	enum task_reserves (*task_reserves)(void);
+	/* Its name, for reports, and its callers to the log.  Any context. */
+	const char *(*task_name)(void);
+	void (*dump_stack)(void);
 };
 
 /* NULL members: that step does not exist (yet).  May be replaced. */

@@ -11,13 +11,17 @@
  * 3. Short of memory (alloc_hard), for requests that the low marks stopped:
  *
  *	wake kswapd -> try down to min, deeper with __GFP_HIGH or when waiting
- *	is not allowed -> [__GFP_MEMALLOC: try without marks] -> may not wait:
- *	fail -> direct reclaim -> drain per-CPU lists -> progress: again ->
- *	out of memory rule -> again, or fail
+ *	is not allowed, half of that for a task that is being killed, all with
+ *	__GFP_MEMALLOC and for who reclaims -> may not wait: fail -> direct
+ *	reclaim -> drain per-CPU lists -> try again -> __GFP_NORETRY: fail ->
+ *	order above 3: fail, unless __GFP_RETRY_MAYFAIL -> up to
+ *	MAX_RECLAIM_RETRIES rounds without progress: again -> out of memory
+ *	rule -> again, or fail; __GFP_NOFAIL: into the reserves, and again
  *
- *    A step that nobody has registered (reclaim_ops) does not exist.
- *    __GFP_NORETRY ends after one round, orders above 3 do not call the
- *    out-of-memory rule, __GFP_NOFAIL never ends.
+ *    So a request of order 0 to 3 that may wait fails only when the rule gives
+ *    up: "too small to fail".  It is not asked for __GFP_RETRY_MAYFAIL, for
+ *    one node, nor for low zones.  A step that nobody has registered
+ *    (reclaim_ops) does not exist.
  * 4. Every entry asks should_fail() once, unless __GFP_NOFAIL.
  * 5. A failure without __GFP_NOWARN is reported, not more often than Linux.
  *    Source: Documentation/core-api/memory-allocation.rst.
@@ -176,78 +180,140 @@ static void wake_kswapds(gfp_t gfp, unsigned int order, int nid)
 			wake(*z, order);
 }
 
+/* ---- short of memory ---- */
+
+struct attempt {
+	gfp_t gfp;
+	unsigned int order;
+	int nid;
+	unsigned int no_progress; /* rounds in a row */
+	bool reported; /* the out-of-memory rule was asked, and tells itself */
+};
+
+/* How deep this task may go, whatever it asks with. */
+static enum task_reserves task_reserves(void)
+{
+	enum task_reserves (*reserves)(void) = reclaim()->task_reserves;
+
+	return reserves && !in_interrupt() ? reserves() : RESERVES_NONE;
+}
+
 static unsigned int gfp_to_alloc_flags(gfp_t gfp)
 {
+	enum task_reserves task = task_reserves();
 	unsigned int alloc_flags = WMARK_MIN;
 
 	if (gfp & __GFP_NOMEMALLOC)
 		return alloc_flags;
-	if (gfp & __GFP_MEMALLOC)
+	if (gfp & __GFP_MEMALLOC || task == RESERVES_ALL)
 		return ALLOC_NO_WATERMARKS;
 	if (gfp & __GFP_HIGH) {
 		alloc_flags |= ALLOC_HIGH;
 		if (!(gfp & __GFP_DIRECT_RECLAIM))
 			alloc_flags |= ALLOC_NON_BLOCK;
 	}
+	if (task == RESERVES_VICTIM)
+		alloc_flags |= ALLOC_OOM;
 	return alloc_flags;
 }
 
-static bool may_kill(gfp_t gfp, unsigned int order)
+static struct page *look(const struct attempt *a, unsigned int alloc_flags)
 {
-	return order <= PAGE_ALLOC_COSTLY_ORDER && gfp & __GFP_FS &&
-	       !(gfp & (__GFP_THISNODE | __GFP_RETRY_MAYFAIL | __GFP_NORETRY));
+	return get_page_from_freelist(a->gfp, a->order, a->nid, alloc_flags);
 }
 
-/*
- * One round: make memory by any means.  Worth another look?  *reported: the
- * out-of-memory rule was asked, which tells about it itself.
- */
-static bool make_memory(gfp_t gfp, unsigned int order, unsigned int round,
-			bool *reported)
+/* Make memory by any means but killing; did something come free? */
+static bool make_memory(const struct attempt *a)
 {
 	const struct reclaim_ops *ops = reclaim();
 	bool progress = false;
 
-	count_vm_event((enum vm_event)(VMEV_allocstall_dma + gfp_zone(gfp)));
+	count_vm_event((enum vm_event)(VMEV_allocstall_dma + gfp_zone(a->gfp)));
 	if (ops->direct_reclaim)
-		progress = ops->direct_reclaim(gfp, order);
+		progress = ops->direct_reclaim(a->gfp, a->order);
 	/* Other processors' lists may hold what is missing. */
-	if (!progress || order)
+	if (!progress || a->order)
 		drain_all_pages();
-	if (gfp & __GFP_NORETRY)
-		return round == 0;
-	if (progress && order <= PAGE_ALLOC_COSTLY_ORDER)
-		return true;
-	if (round < (ops->direct_reclaim ? MAX_RECLAIM_RETRIES : 1))
-		return true;
-	if (!ops->out_of_memory || !may_kill(gfp, order))
+	return progress;
+}
+
+/* Is it worth a life?  Low zones are not: few lives help them. */
+static bool may_kill(const struct attempt *a)
+{
+	return a->order <= PAGE_ALLOC_COSTLY_ORDER &&
+	       gfp_zone(a->gfp) >= ZONE_NORMAL &&
+	       !(a->gfp &
+		 (__GFP_THISNODE | __GFP_RETRY_MAYFAIL | __GFP_NORETRY));
+}
+
+/*
+ * Nothing can be reclaimed.  A look at the high mark first: somebody else may
+ * just have been killed.
+ */
+static bool kill_somebody(struct attempt *a, struct page **page)
+{
+	const struct reclaim_ops *ops = reclaim();
+
+	if (!ops->out_of_memory || !may_kill(a))
 		return false;
-	*reported = true;
-	return ops->out_of_memory(gfp, order);
+	*page = look(a, WMARK_HIGH);
+	if (*page)
+		return true;
+	a->reported = true;
+	a->no_progress = 0;
+	return ops->out_of_memory(a->gfp, a->order);
+}
+
+/* After a round that found nothing: another one?  Or *page. */
+static bool worth_another(struct attempt *a, bool progress, struct page **page)
+{
+	bool costly = a->order > PAGE_ALLOC_COSTLY_ORDER;
+	unsigned int most = reclaim()->direct_reclaim ? MAX_RECLAIM_RETRIES : 0;
+
+	if (a->gfp & __GFP_NORETRY)
+		return false;
+	if (costly && !(a->gfp & __GFP_RETRY_MAYFAIL))
+		return false;
+	a->no_progress = progress && !costly ? 0 : a->no_progress + 1;
+	if (a->no_progress <= most)
+		return true;
+	return kill_somebody(a, page);
 }
 
 static struct page *alloc_hard(gfp_t gfp, unsigned int order, int nid)
 {
-	unsigned int alloc_flags = gfp_to_alloc_flags(gfp), round = 0;
-	bool reported = false;
+	struct attempt a = {.gfp = gfp, .order = order, .nid = nid};
+	bool may_block = gfpflags_allow_blocking(gfp), progress;
 	struct page *page;
 
-	WARN_ON_ONCE(gfp & __GFP_NOFAIL && !gfpflags_allow_blocking(gfp));
-	for (;; round++) {
+	WARN_ON_ONCE(gfp & __GFP_NOFAIL && !may_block);
+	WARN_ON_ONCE(gfp & __GFP_NOFAIL && order > 1);
+	for (;;) {
+		/* Anew each time: the task may have become a victim. */
+		unsigned int alloc_flags = gfp_to_alloc_flags(gfp);
+
 		wake_kswapds(gfp, order, nid);
-		page = get_page_from_freelist(gfp, order, nid, alloc_flags);
-		if (page || !gfpflags_allow_blocking(gfp))
+		page = look(&a, alloc_flags);
+		/* Who reclaims must not be sent to reclaim. */
+		if (page || !may_block || task_reserves() == RESERVES_ALL)
 			break;
-		if (make_memory(gfp, order, round, &reported))
+		progress = make_memory(&a);
+		page = look(&a, alloc_flags);
+		if (page)
+			break;
+		if (worth_another(&a, progress, &page)) {
+			if (page)
+				break;
 			continue;
-		if (!(gfp & __GFP_NOFAIL)) {
-			page = get_page_from_freelist(gfp, order, nid,
-						      alloc_flags);
-			break;
 		}
+		if (!(gfp & __GFP_NOFAIL))
+			break;
+		page = look(&a, WMARK_MIN | ALLOC_HIGH);
+		if (page)
+			break;
 		port->yield();
 	}
-	if (!page && !reported && !(gfp & __GFP_NOWARN))
+	if (!page && !a.reported && !(gfp & __GFP_NOWARN))
 		warn_alloc(gfp, order);
 	return page;
 }

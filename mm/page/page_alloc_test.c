@@ -372,7 +372,7 @@ TEST_MACHINE(failed_allocation_is_reported_with_flags_by_name_and_zones, &small)
 
 /* A test double of everything that may free memory. */
 static struct {
-	unsigned int reclaims, wakes, kills;
+	unsigned int reclaims, wakes, asked, kills;
 	unsigned long each;	  /* frames a reclaim frees */
 	unsigned long after_kill; /* frames a kill frees */
 } fake;
@@ -392,10 +392,13 @@ static void fake_wake(struct zone *zone, unsigned int order)
 	fake.wakes++;
 }
 
+/* As the kernel's: nobody is killed for a request without __GFP_FS. */
 static bool fake_kill(gfp_t gfp, unsigned int order)
 {
-	(void)gfp;
-	(void)order;
+	CHECK(order <= PAGE_ALLOC_COSTLY_ORDER);
+	fake.asked++;
+	if (!(gfp & __GFP_FS))
+		return false;
 	fake.kills++;
 	return give_back(fake.after_kill) > 0;
 }
@@ -468,8 +471,8 @@ TEST_MACHINE(noretry_reclaims_once_and_gives_up, &small)
 {
 	make_short();
 	CHECK(!alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN));
-	CHECK(fake.reclaims <= 2);
-	CHECK_EQ(fake.kills, 0);
+	CHECK_EQ(fake.reclaims, 1);
+	CHECK_EQ(fake.asked, 0);
 	end_short();
 }
 
@@ -497,8 +500,16 @@ TEST_MACHINE(nobody_is_killed_for_a_large_or_careful_request, &small)
 {
 	make_short();
 	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4));
+	CHECK_EQ(fake.reclaims, 1);
 	CHECK(!alloc_page(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN));
+	CHECK_EQ(fake.reclaims, 1 + MAX_RECLAIM_RETRIES + 1);
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN, 5));
+	CHECK_EQ(fake.reclaims, 1 + 2 * (MAX_RECLAIM_RETRIES + 1));
+	CHECK(!alloc_pages_node(0, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN,
+				0));
+	CHECK_EQ(fake.asked, 0);
 	CHECK(!alloc_page(GFP_NOFS | __GFP_NOWARN));
+	CHECK_EQ(fake.asked, 1);
 	CHECK_EQ(fake.kills, 0);
 	end_short();
 }
@@ -784,4 +795,175 @@ TEST_MACHINE(a_small_run_is_reclaimed_for_until_it_is_there, &small)
 	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, MAX_ORDER));
 	CHECK_EQ(fake.kills, 0);
 	end_short();
+}
+
+/* ---- whose request it is ---- */
+
+static enum task_reserves fake_reserves;
+
+static enum task_reserves reserves_of_the_task(void)
+{
+	return fake_reserves;
+}
+
+TEST_MACHINE(a_task_that_dies_or_reclaims_goes_below_min, &small)
+{
+	static const struct reclaim_ops ops = {
+		.direct_reclaim = fake_reclaim,
+		.out_of_memory = fake_kill,
+		.task_reserves = reserves_of_the_task,
+	};
+	struct zone *zone = only_zone();
+	unsigned long mark = zone->watermark[WMARK_MIN];
+
+	make_short();
+	register_reclaim_ops(&ops);
+	fake_reserves = RESERVES_VICTIM;
+	take_all(GFP_KERNEL);
+	CHECK_EQ(zone->free_pages, mark - mark / 2);
+	/* The urgent request of such a task: both. */
+	take_all(GFP_KERNEL | __GFP_HIGH);
+	mark -= mark / 2;
+	CHECK_EQ(zone->free_pages, mark - mark / 2);
+	CHECK(!alloc_page(GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_NOWARN));
+	/* Who reclaims takes all there is, and is not sent to reclaim. */
+	fake_reserves = RESERVES_ALL;
+	fake.reclaims = fake.asked = 0;
+	CHECK(!alloc_page(GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_NOWARN));
+	take_all(GFP_KERNEL);
+	CHECK_EQ(nr_free_pages(), 0);
+	CHECK_EQ(fake.reclaims, 0);
+	CHECK_EQ(fake.asked, 0);
+	page_validate();
+	end_short();
+}
+
+/* A rule that has memory come in its own time. */
+static unsigned int asks_until_memory;
+
+static bool slow_victim(gfp_t gfp, unsigned int order)
+{
+	(void)gfp;
+	(void)order;
+	if (!--asks_until_memory)
+		give_back(64);
+	return true;
+}
+
+/* Orders 0 to 3 wait as long as somebody is dying; 4 does not. */
+TEST_MACHINE(small_requests_wait_for_a_victim_to_go, &small)
+{
+	static const struct reclaim_ops ops = {.out_of_memory = slow_victim};
+	unsigned int order;
+	struct page *page;
+
+	for (order = 0; order <= PAGE_ALLOC_COSTLY_ORDER; order++) {
+		make_short();
+		register_reclaim_ops(&ops);
+		asks_until_memory = 50;
+		while (!(page = alloc_pages(GFP_KERNEL | __GFP_NORETRY |
+						    __GFP_NOWARN,
+					    order))) {
+			/* Nobody waits who said that it need not. */
+			CHECK_EQ(asks_until_memory, 50);
+			page = alloc_pages(GFP_KERNEL, order);
+			break;
+		}
+		CHECK(page);
+		__free_pages(page, order);
+		end_short();
+	}
+	make_short();
+	register_reclaim_ops(&ops);
+	asks_until_memory = 1;
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4));
+	CHECK_EQ(asks_until_memory, 1);
+	CHECK(!alloc_page(GFP_KERNEL | GFP_DMA | __GFP_NOWARN));
+	CHECK_EQ(asks_until_memory, 1);
+	end_short();
+}
+
+/* Somebody else's victim has just gone: nobody has to follow. */
+static unsigned long reclaim_at_last(gfp_t gfp, unsigned int order)
+{
+	(void)gfp;
+	(void)order;
+	if (++fake.reclaims == MAX_RECLAIM_RETRIES + 1)
+		give_back(~0UL);
+	return 0;
+}
+
+TEST_MACHINE(a_last_round_that_helps_spares_the_victim, &small)
+{
+	static const struct reclaim_ops ops = {
+		.direct_reclaim = reclaim_at_last,
+		.out_of_memory = fake_kill,
+	};
+	struct page *page;
+
+	make_short();
+	register_reclaim_ops(&ops);
+	page = alloc_page(GFP_KERNEL);
+	CHECK(page);
+	CHECK_EQ(fake.reclaims, MAX_RECLAIM_RETRIES + 1);
+	CHECK_EQ(fake.asked, 0);
+	__free_page(page);
+	end_short();
+}
+
+TEST_MACHINE(nofail_takes_reserves_and_says_when_it_asks_too_much, &small)
+{
+	struct zone *zone = only_zone();
+	struct page *page;
+
+	make_short();
+	page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	CHECK(page);
+	CHECK_EQ(fake.asked, 1);
+	CHECK(zone->free_pages < zone->watermark[WMARK_MIN]);
+	__free_page(page);
+	give_back(512);
+	drain_all_pages();
+	take_all(GFP_KERNEL);
+	fake.each = 300;
+	test_expect_report("order > 1");
+	page = alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 2);
+	CHECK(page);
+	__free_pages(page, 2);
+	page = alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 2);
+	CHECK(page);
+	__free_pages(page, 2);
+	CHECK_EQ(test_expect_end(), 1);
+	end_short();
+}
+
+/* Who may not wait cannot insist either. */
+TEST_MACHINE(nofail_without_waiting_is_reported_and_may_fail, &small)
+{
+	make_short();
+	test_expect_report("!may_block");
+	CHECK(!alloc_page(GFP_NOWAIT | __GFP_NOFAIL));
+	CHECK_EQ(test_expect_end(), 1);
+	end_short();
+}
+
+TEST_MACHINE(nomemalloc_wins_over_memalloc_and_high, &small)
+{
+	struct zone *zone = only_zone();
+
+	take_all(GFP_KERNEL);
+	CHECK_EQ(take_all(GFP_ATOMIC | __GFP_NOMEMALLOC), 0);
+	CHECK_EQ(take_all(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOMEMALLOC), 0);
+	CHECK_EQ(zone->free_pages, zone->watermark[WMARK_MIN]);
+	give_back(~0UL);
+}
+
+/* There are no groups, no cpusets and no dirty limits to ask. */
+TEST(flags_of_what_is_not_there_change_nothing)
+{
+	struct page *page = alloc_page(GFP_USER | __GFP_ACCOUNT);
+
+	CHECK(page);
+	CHECK_EQ(page_ref_count(page), 1);
+	__free_page(page);
 }

@@ -61,7 +61,6 @@ static const struct gfp_name {
 	NAME(__GFP_ACCOUNT),
 	NAME(__GFP_ZERO),
 	NAME(__GFP_COMP),
-	NAME(__GFP_WRITE),
 	NAME(__GFP_HARDWALL),
 	NAME(__GFP_THISNODE),
 	NAME(__GFP_HIGH),

@@ -29,25 +29,11 @@ static long free_kib(void)
 	return proc_value("/proc/meminfo", "MemFree:");
 }
 
-/*
- * fork(2) may find no memory while what others had is still on its way back;
- * it has to work within two seconds.
- */
-static pid_t fork_soon(void)
-{
-	pid_t pid;
-	int i;
-
-	for (i = 0; (pid = fork()) < 0 && errno == ENOMEM && i < 200; i++)
-		usleep(10000);
-	return pid;
-}
-
 /* A program can be run, with fresh memory. */
 static void works(void)
 {
 	char *argv[] = {"self", "role-true", NULL};
-	pid_t pid = fork_soon();
+	pid_t pid = fork();
 
 	if (!pid) {
 		execve("/proc/self/exe", argv, environ);
@@ -98,7 +84,7 @@ static void survives(void (*fn)(void))
 	/* Pipes and names count for nobody, and anybody could be chosen. */
 	set_oom_score_adj(getppid(), "-1000");
 	set_oom_score_adj(getpid(), "-1000");
-	pid = fork_soon();
+	pid = fork();
 	if (!pid) {
 		setpgid(0, 0);
 		set_oom_score_adj(getpid(), "0");
@@ -305,7 +291,7 @@ static void bomb_for_a_while(void)
 
 	if (setrlimit(RLIMIT_NPROC, &few) || setgid(1000) || setuid(1000))
 		_exit(1);
-	pid = fork_soon();
+	pid = fork();
 	if (!pid)
 		fork_bomb();
 	usleep(300000);
