@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# diff.mk - memory system calls beside the host's Linux.
+#
+#	make check-diff [FROM=1] [COUNT=10000] [DIFF='-x kind']
+
+DIFF_C := $(wildcard test/diff/*.c)
+$(B)/diff/diff: $(DIFF_C) test/diff/diff.h | need
+	@mkdir -p $(@D)
+	@echo "  MUSL     test/diff"
+	$(Q)$(MUSLCC) -std=gnu11 -O2 $(GUEST_WARN) -static -o $@ $(DIFF_C)
+
+FROM  ?= 1
+COUNT ?= 10000
+.PHONY: check-diff
+check-diff: need $(B)/diff/diff $(B)/quire $(B)/quire.elf
+	@sh test/diff/diff.sh $(B) $(FROM) $(COUNT) $(DIFF)
