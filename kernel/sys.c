@@ -8,6 +8,7 @@
  */
 #include <quire/percpu.h>
 #include <quire/string.h>
+#include <quire/topology.h>
 
 #include "kernel/fs.h"
 #include "kernel/sched.h"
@@ -436,10 +437,12 @@ SYSCALL_DEFINE3(setpriority, int, which, int, who, int, nice)
 
 SYSCALL_DEFINE3(getcpu, u32 *, ucpu, u32 *, unode, void *, unused)
 {
+	unsigned int cpu = smp_processor_id();
+
 	(void)unused;
-	if (ucpu && put_user((u32)smp_processor_id(), ucpu))
+	if (ucpu && put_user((u32)cpu, ucpu))
 		return -EFAULT;
-	if (unode && put_user(0U, unode))
+	if (unode && put_user((u32)cpu_to_node(cpu), unode))
 		return -EFAULT;
 	return 0;
 }

@@ -53,7 +53,7 @@
 	X(218, set_tid_address) X(219, restart_syscall) \
 	X(227, clock_settime) X(228, clock_gettime) X(229, clock_getres) \
 	X(230, clock_nanosleep) X(231, exit_group) X(234, tgkill) \
-	X(235, utimes) X(247, waitid) X(257, openat) X(258, mkdirat) \
+	X(235, utimes) X(239, get_mempolicy) X(247, waitid) X(257, openat) X(258, mkdirat) \
 	X(259, mknodat) X(260, fchownat) X(261, futimesat) \
 	X(262, newfstatat) X(263, unlinkat) X(264, renameat) X(265, linkat) \
 	X(266, symlinkat) X(267, readlinkat) X(268, fchmodat) \

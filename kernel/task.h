@@ -327,6 +327,9 @@ void rseq_handle(struct pt_regs *regs);
 
 /* ---- credentials ---- */
 /* Root, or the capability that root stands for here. */
+/* mempolicy.c: the nodes that have memory, as bits. */
+unsigned long mems_allowed(void);
+
 static inline bool capable_root(void)
 {
 	return current->cred.euid == 0;

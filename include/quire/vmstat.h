@@ -18,7 +18,7 @@
 	X(pgalloc_dma) X(pgalloc_dma32) X(pgalloc_normal) \
 	X(pgalloc_high) X(pgalloc_movable) /* in the order of the zones */ \
 	X(pgfree) X(pgfault) X(pgmajfault) X(pgreuse) \
-	X(drop_pagecache) X(oom_kill) \
+	X(oom_kill) \
 	X(allocstall_dma) X(allocstall_dma32) X(allocstall_normal) \
 	X(allocstall_high) X(allocstall_movable)
 

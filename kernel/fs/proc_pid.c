@@ -320,22 +320,15 @@ static u32 umask_of(struct task_struct *t)
 }
 
 /* "0-1,3" of a mask. */
-static void put_cpu_list(struct seq_buf *s, u64 mask)
+/* "Cpus_allowed:" and "Cpus_allowed_list:", likewise for memory. */
+static void put_allowed(struct seq_buf *s, const char *what, unsigned long mask,
+			unsigned int nr)
 {
-	bool first = true;
-
-	for (unsigned int i = 0; i < 64; i++) {
-		unsigned int from = i;
-
-		if (!(mask >> i & 1))
-			continue;
-		while (i < 63 && mask >> (i + 1) & 1)
-			i++;
-		seq_printf(s, first ? "%u" : ",%u", from);
-		if (i > from)
-			seq_printf(s, "-%u", i);
-		first = false;
-	}
+	seq_printf(s, "%s_allowed:\t", what);
+	seq_bitmap(s, &mask, nr);
+	seq_printf(s, "\n%s_allowed_list:\t", what);
+	seq_bitmap_list(s, &mask, nr);
+	seq_putc(s, '\n');
 }
 
 static void put_caps(struct seq_buf *s, const struct task_struct *t)
@@ -377,11 +370,10 @@ static int pid_status(struct seq_buf *s, const struct proc_inode *pi)
 		   n.blocked, n.ignored, n.caught);
 	put_caps(s, t);
 	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\n", t->no_new_privs);
-	seq_printf(s, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t",
-		   t->cpus_allowed & online_cpu_mask());
-	put_cpu_list(s, t->cpus_allowed & online_cpu_mask());
+	put_allowed(s, "Cpus", t->cpus_allowed & online_cpu_mask(), nr_cpu_ids);
+	put_allowed(s, "Mems", mems_allowed(), MAX_NUMNODES);
 	seq_printf(s,
-		   "\nvoluntary_ctxt_switches:\t%lu\n"
+		   "voluntary_ctxt_switches:\t%lu\n"
 		   "nonvoluntary_ctxt_switches:\t%lu\n",
 		   t->nvcsw, t->nivcsw);
 	return 0;

@@ -16,6 +16,13 @@
 
 /* ---- kernel: numbers ---- */
 
+/* CAP_CHECKPOINT_RESTORE: root has them all (put_caps() in proc_pid.c). */
+static int get_cap_last_cap(s64 *values)
+{
+	values[0] = 40;
+	return 1;
+}
+
 static int get_ngroups_max(s64 *values)
 {
 	values[0] = (s64)ARRAY_SIZE(current->cred.groups);
@@ -38,6 +45,8 @@ static int get_randomize_va_space(s64 *values)
 /* clang-format off */
 static const struct mm_knob kernel_knobs[] = {
 	/* name			mode  nr min	max	   get	set */
+	{"cap_last_cap",	0444, 1, 0,	INT32_MAX,
+	 get_cap_last_cap,	NULL},
 	{"ngroups_max",		0444, 1, 0,	INT32_MAX,
 	 get_ngroups_max,	NULL},
 	{"pid_max",		0444, 1, 0,	INT32_MAX,

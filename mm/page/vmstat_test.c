@@ -17,7 +17,7 @@ static void count_up_and_down(void *arg, unsigned int k)
 
 	(void)arg;
 	for (i = 0; i < TIMES; i++) {
-		count_vm_event(VMEV_drop_pagecache);
+		count_vm_event(VMEV_oom_kill);
 		/* Up on even processors, down on odd ones. */
 		mod_node_stat(0, NST_nr_mlock, k % 2 ? -1 : 1);
 	}
@@ -25,11 +25,11 @@ static void count_up_and_down(void *arg, unsigned int k)
 
 TEST(vmstat_sums_are_exact_when_nothing_runs)
 {
-	unsigned long events = sum_vm_event(VMEV_drop_pagecache);
+	unsigned long events = sum_vm_event(VMEV_oom_kill);
 	unsigned long pages = node_stat_pages(NST_nr_mlock);
 	unsigned int nr = test_run_on_cpus(4, count_up_and_down, NULL);
 
-	CHECK_EQ(sum_vm_event(VMEV_drop_pagecache), events + nr * TIMES);
+	CHECK_EQ(sum_vm_event(VMEV_oom_kill), events + nr * TIMES);
 	CHECK_EQ(node_stat_pages(NST_nr_mlock), pages + nr % 2 * TIMES);
 	mod_node_stat(0, NST_nr_mlock, -(long)(nr % 2 * TIMES));
 }

@@ -13,6 +13,9 @@
 
 #include <quire/bitmap.h>
 #include <quire/show.h>
+#include <quire/vmstat.h>
+
+#define KIB(pages) ((pages) << (PAGE_SHIFT - 10))
 
 /* ---- all nodes ---- */
 
@@ -97,7 +100,71 @@ static int show_distance(struct seq_buf *s, void *object)
 	return 0;
 }
 
+static int show_meminfo_of(struct seq_buf *s, void *object)
+{
+	int nid = ((const struct pglist_data *)object)->node_id;
+	unsigned long total = node_managed_pages(nid);
+	unsigned long free = node_free_pages(nid);
+	unsigned long reclaimable = node_stat(nid, NST_nr_slab_reclaimable);
+	unsigned long unreclaimable = node_stat(nid, NST_nr_slab_unreclaimable);
+	const struct {
+		const char *name;
+		unsigned long kib;
+	} lines[] = {
+		{"MemTotal:", KIB(total)},
+		{"MemFree:", KIB(free)},
+		{"MemUsed:", KIB(total - free)},
+		{"Mlocked:", KIB(node_stat(nid, NST_nr_mlock))},
+		{"Dirty:", KIB(node_stat(nid, NST_nr_dirty))},
+		{"FilePages:", KIB(node_stat(nid, NST_nr_file_pages))},
+		{"Mapped:", KIB(node_stat(nid, NST_nr_mapped))},
+		{"AnonPages:", KIB(node_stat(nid, NST_nr_anon_pages))},
+		{"Shmem:", KIB(node_stat(nid, NST_nr_shmem))},
+		{"KernelStack:", node_stat(nid, NST_nr_kernel_stack)},
+		{"PageTables:", KIB(node_stat(nid, NST_nr_page_table_pages))},
+		{"KReclaimable:", KIB(reclaimable)},
+		{"Slab:", KIB(reclaimable + unreclaimable)},
+		{"SReclaimable:", KIB(reclaimable)},
+		{"SUnreclaim:", KIB(unreclaimable)},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		seq_printf(s, "Node %d %-16s%8lu kB\n", nid, lines[i].name,
+			   lines[i].kib);
+	return 0;
+}
+
+static int show_numastat(struct seq_buf *s, void *object)
+{
+	int nid = ((const struct pglist_data *)object)->node_id;
+
+#define X(item, vmstat_name, numastat_name) \
+	seq_printf(s, #numastat_name " %lu\n", node_numa_stat(nid, item));
+	NUMA_STATS(X)
+#undef X
+	return 0;
+}
+
+/* Its part of /proc/vmstat, in the same order. */
+static int show_vmstat_of(struct seq_buf *s, void *object)
+{
+	int nid = ((const struct pglist_data *)object)->node_id;
+
+	seq_printf(s, "nr_free_pages %lu\n", node_free_pages(nid));
+#define X(item, vmstat_name, numastat_name) \
+	seq_printf(s, #vmstat_name " %lu\n", node_numa_stat(nid, item));
+	NUMA_STATS(X)
+#undef X
+#define X(name) seq_printf(s, #name " %lu\n", node_stat(nid, NST_##name));
+	NODE_STATS(X)
+#undef X
+	return 0;
+}
+
 const struct mm_attr node_attrs[] = {
 	{"distance", 0444, show_distance, NULL},
+	{"meminfo", 0444, show_meminfo_of, NULL},
+	{"numastat", 0444, show_numastat, NULL},
+	{"vmstat", 0444, show_vmstat_of, NULL},
 	{0},
 };

@@ -4,6 +4,7 @@
  */
 #include "mm/show/node_attrs.c"
 
+#include <quire/gfp.h>
 #include <quire/printk.h>
 #include <quire/string.h>
 
@@ -59,6 +60,57 @@ TEST_MACHINE(distances_are_a_line_of_the_table, &four_nodes)
 {
 	CHECK_STR(shown(node_attrs, "distance", node_attrs_object(2)),
 		  "20 20 10 20\n");
+}
+
+/* Node 2 has no processor: what processor 0 asks of it is for another node. */
+TEST_MACHINE(counters_of_a_node_tell_who_asked_and_who_gave, &four_nodes)
+{
+	void *node = node_attrs_object(2);
+	struct page *page[3];
+
+	CHECK_STR(shown(node_attrs, "numastat", node),
+		  "numa_hit 0\nnuma_miss 0\nnuma_foreign 0\n"
+		  "interleave_hit 0\nlocal_node 0\nother_node 0\n");
+	for (int i = 0; i < 3; i++) {
+		page[i] = alloc_pages_node(2, GFP_KERNEL, 0);
+		CHECK(page[i]);
+	}
+	CHECK_STR(shown(node_attrs, "numastat", node),
+		  "numa_hit 3\nnuma_miss 0\nnuma_foreign 0\n"
+		  "interleave_hit 0\nlocal_node 0\nother_node 3\n");
+	CHECK(str_has_prefix(shown(node_attrs, "vmstat", node),
+			     "nr_free_pages "));
+	CHECK(str_has_prefix(strchr(text, '\n'),
+			     "\nnuma_hit 3\nnuma_miss 0\nnuma_foreign 0\n"
+			     "numa_interleave 0\nnuma_local 0\n"
+			     "numa_other 3\n"));
+	for (int i = 0; i < 3; i++)
+		__free_page(page[i]);
+}
+
+/* The lines are Linux's, and the sum of MemFree and MemUsed is MemTotal. */
+TEST_MACHINE(memory_of_a_node_is_its_own, &four_nodes)
+{
+	struct page *page = alloc_pages_node(3, GFP_KERNEL, 3);
+	unsigned long total = node_managed_pages(3) * 4;
+	unsigned long free = node_free_pages(3) * 4;
+	char want[256];
+
+	CHECK(page);
+	scnprintf(want, sizeof(want),
+		  "Node 3 MemTotal:       %8lu kB\n"
+		  "Node 3 MemFree:        %8lu kB\n"
+		  "Node 3 MemUsed:        %8lu kB\n"
+		  "Node 3 Mlocked:               0 kB\n",
+		  total, free, total - free);
+	CHECK(str_has_prefix(shown(node_attrs, "meminfo", node_attrs_object(3)),
+			     want));
+	CHECK(total - free >= 32 && total <= 16384);
+	__free_pages(page, 3);
+	/* A node without memory has none to show. */
+	CHECK(str_has_prefix(shown(node_attrs, "meminfo", node_attrs_object(1)),
+			     "Node 1 MemTotal:              0 kB\n"
+			     "Node 1 MemFree:               0 kB\n"));
 }
 
 TEST(every_node_attribute_fits_a_page_and_ends_with_a_newline)

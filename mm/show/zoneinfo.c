@@ -3,7 +3,8 @@
  * zoneinfo.c - /proc/zoneinfo: every zone with its watermarks and lists.
  *
  * A zone without memory is named and has its sizes, as in Linux, but no lists.
- * A pageset's count and high are of all migrate types and short runs together.
+ * A pageset's count and highs are of all migrate types and short runs together.
+ * Linux's lines that nothing here counts are left out: docs/FILES.md.
  * Source: proc(5).
  */
 #include "mm/page/zone.h"
@@ -46,6 +47,17 @@ static void show_pages(struct seq_buf *s, const struct zone *zone)
 	seq_putc(s, ')');
 }
 
+static void show_counters(struct seq_buf *s, const struct zone *zone)
+{
+	seq_printf(s, "\n      %-12s %lu", "nr_free_pages",
+		   READ_ONCE(zone->free_pages));
+#define X(item, vmstat_name, numastat_name)              \
+	seq_printf(s, "\n      %-12s %lu", #vmstat_name, \
+		   zone_numa_stat(zone, item));
+	NUMA_STATS(X)
+#undef X
+}
+
 static void show_pagesets(struct seq_buf *s, const struct zone *zone)
 {
 	unsigned int cpu;
@@ -56,10 +68,14 @@ static void show_pagesets(struct seq_buf *s, const struct zone *zone)
 
 		seq_printf(s,
 			   "\n    cpu: %u"
-			   "\n              count: %u"
-			   "\n              high:  %u"
-			   "\n              batch: %u",
-			   cpu, pcp_pages(pcp), pcp_high(pcp), pcp->batch);
+			   "\n              count:    %u"
+			   "\n              high:     %u"
+			   "\n              batch:    %u"
+			   "\n              high_min: %u"
+			   "\n              high_max: %u",
+			   cpu, pcp_pages(pcp), pcp_high(pcp), pcp->batch,
+			   pcp_high_of_size(READ_ONCE(pcp->size_min)),
+			   pcp_high_of_size(READ_ONCE(pcp->size_max)));
 	}
 }
 
@@ -72,8 +88,7 @@ static void show_zone(struct seq_buf *s, const struct zone *zone,
 		show_node_stats(s, zone->zone_pgdat->node_id);
 	show_pages(s, zone);
 	if (zone_populated(zone)) {
-		seq_printf(s, "\n      nr_free_pages %lu",
-			   READ_ONCE(zone->free_pages));
+		show_counters(s, zone);
 		show_pagesets(s, zone);
 		seq_printf(s, "\n  start_pfn:           %lu",
 			   zone->zone_start_pfn);
