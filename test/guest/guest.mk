@@ -27,6 +27,11 @@ $(G)/fake_qemu $(G)/pty: $(G)/%: test/guest/%.c include/quire/run_proto.h | need
 	@echo "  HOSTCC   $<"
 	$(Q)$(HOSTCC) $(GUEST_FLAGS) -Iinclude -o $@ $<
 
+# People's tools, which read what the kernel shows (tools.sh).
+ifneq ($(filter check check-guest%,$(MAKECMDGOALS)),)
+NEED += numactl:numactl vmstat:procps lscpu:util-linux ldd:libc-bin
+endif
+
 GUEST_DEPS := $(GUEST_BIN) $(G)/fake_qemu $(G)/pty $(B)/quire
 # T= runs only the programs of these names; HOST=1 stops before the machine.
 .PHONY: check-guest check-guest-host check-cli check-boot

@@ -9,7 +9,7 @@
 
 B=$1
 shift
-names=${*:-mem fault proc sig thread io leak limits race secret storm show busybox}
+names=${*:-mem fault proc sig thread io leak limits race secret storm show busybox tools}
 G=$B/guest
 logs=$G/logs
 mkdir -p "$logs"
@@ -89,7 +89,33 @@ if [ -z "$HOST" ]; then
 	cp "$B/quire-selftest.elf" "$G/checked/quire.elf"
 fi
 
+# People's tools with their interpreter and libraries, as --file options.
+tools='numactl numastat free vmstat slabtop lscpu sysctl'
+tool_files() {
+	for tool in $tools; do
+		path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$tool")
+		echo "$path"
+		ldd "$path" | grep -o '/[^ ]*'
+	done | sort -u | sed 's/^/--file /'
+}
+
 for test in $names; do
+	if [ "$test" = tools ]; then
+		on_host host-tools "$busybox" sh test/guest/tools.sh linux
+		[ -z "$HOST" ] || continue
+		files="--file test/guest/tools.sh:/tools.sh $(tool_files)"
+		# shellcheck disable=SC2086 # words
+		in_machine tools-1 $files -- "$busybox" sh /tools.sh quire
+		# shellcheck disable=SC2086
+		in_machine tools-2 --cpus 4 --numa 96M,cpus=0,2 \
+			--numa 96M,cpus=1,3 --numa-distance 0,1=35 $files -- \
+			"$busybox" sh /tools.sh quire
+		# A node without processors, and one without memory.
+		# shellcheck disable=SC2086
+		in_machine tools-3 --cpus 2 --numa 96M,cpus=0 --numa 64M \
+			--numa 0,cpus=1 $files -- "$busybox" sh /tools.sh quire
+		continue
+	fi
 	if [ "$test" = busybox ]; then
 		on_host host-busybox "$busybox" sh test/guest/busybox.sh linux
 		[ -z "$HOST" ] || continue
