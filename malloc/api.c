@@ -38,6 +38,9 @@ size_t API(malloc_usable_size)(void *p);
 int API(mallopt)(int param, int value);
 int API(malloc_trim)(size_t pad);
 
+/* The largest request that a cached chunk can serve. */
+#define CACHEABLE (CACHE_MOST - sizeof(size_t))
+
 static void *no_memory(void)
 {
 	errno = ENOMEM;
@@ -46,6 +49,7 @@ static void *no_memory(void)
 
 static noinline void *malloc_slow(size_t size)
 {
+	size_t ask = size;
 	struct heap *h;
 	void *p = NULL;
 
@@ -55,16 +59,14 @@ static noinline void *malloc_slow(size_t size)
 			p = small_alloc_slow(h, size);
 		if (p)
 			return p;
-	} else if (size <= CACHE_MOST - sizeof(size_t)) {
+	} else if (size <= CACHEABLE) {
 		h = thread_heap();
-		if (h && likely(opt.cache)) {
-			p = cache_alloc(h, size);
-			return likely(p) ? p : no_memory();
-		}
+		if (h)
+			ask = cache_round(h, size);
 	} else if (unlikely(size > PTRDIFF_MAX)) {
 		return no_memory();
 	}
-	p = core_malloc(size);
+	p = core_malloc(ask);
 	if (unlikely(!p))
 		return no_memory();
 	if (unlikely(opt.perturb))
@@ -84,6 +86,13 @@ static inline void *small_alloc_fast(size_t size)
 	return b;
 }
 
+static noinline void *malloc_medium(size_t size)
+{
+	void *p = cache_alloc(heap_mine, size);
+
+	return likely(p) ? p : malloc_slow(size);
+}
+
 EXPORT void *API(malloc)(size_t size)
 {
 	void *p;
@@ -92,28 +101,17 @@ EXPORT void *API(malloc)(size_t size)
 		p = small_alloc_fast(size);
 		if (likely(p))
 			return p;
+	} else if (size <= CACHEABLE) {
+		return malloc_medium(size);
 	}
 	return malloc_slow(size);
 }
 
-static noinline void free_slow(void *p)
+/* What is no small block: a chunk, or nothing of ours. */
+static noinline void free_chunk(void *p)
 {
-	struct heap *h = heap_mine;
-	size_t nb;
-
-	if (region_has(p)) {
-		small_free_remote(region_page(p), p);
-		return;
-	}
-	if (!p)
-		return;
-	if (likely(opt.cache) && h->cache_heat) {
-		nb = core_check(p);
-		if (nb >= CACHE_LEAST && nb <= CACHE_MOST &&
-		    cache_free(h, p, nb))
-			return;
-	}
-	core_free(p);
+	if (p && !cache_free(heap_mine, p))
+		core_free(p);
 }
 
 EXPORT void API(free)(void *p)
@@ -123,9 +121,12 @@ EXPORT void API(free)(void *p)
 	size_t off = region_offset(p);
 	struct page *pg = region_page_at(off);
 
-	if (unlikely(off >= __atomic_load_n(&region.size, __ATOMIC_RELAXED)) ||
-	    unlikely(__atomic_load_n(&pg->owner, __ATOMIC_RELAXED) != h)) {
-		free_slow(p);
+	if (unlikely(off >= __atomic_load_n(&region.size, __ATOMIC_RELAXED))) {
+		free_chunk(p);
+		return;
+	}
+	if (unlikely(__atomic_load_n(&pg->owner, __ATOMIC_RELAXED) != h)) {
+		small_free_remote(pg, p);
 		return;
 	}
 	if (unlikely(pg->free == b))
@@ -173,6 +174,14 @@ EXPORT void *API(calloc)(size_t nr, size_t size)
 		if (p)
 			return memset(p, 0, bytes);
 	}
+	if (bytes > SMALL_MAX && bytes <= CACHEABLE) {
+		p = cache_alloc(heap_mine, bytes);
+		if (p)
+			return memset(p, 0, bytes);
+		h = thread_heap();
+		if (h)
+			bytes = cache_round(h, bytes);
+	}
 	p = core_calloc(bytes);
 	return p ? p : no_memory();
 }
@@ -193,6 +202,33 @@ EXPORT size_t API(malloc_usable_size)(void *p)
 	return p ? usable(p) : 0;
 }
 
+/*
+ * A block that can be cached moves into a cached chunk if there is one: a copy
+ * of so little costs less than the core's lock and its bins.
+ */
+static void *realloc_chunk(void *p, size_t size)
+{
+	size_t nb = core_check(p), old = core_usable(p);
+	void *q;
+
+	if (size > SMALL_MAX && size <= CACHEABLE && nb) {
+		if (size <= old && size > old - old / 8)
+			return p;
+		if (size > old) {
+			q = cache_alloc(heap_mine, size);
+			if (q) {
+				memcpy(q, p, old);
+				free_chunk(p);
+				return q;
+			}
+		}
+		if (thread_heap())
+			size = cache_round(heap_mine, size);
+	}
+	q = core_realloc(p, size);
+	return q ? q : no_memory();
+}
+
 EXPORT void *API(realloc)(void *p, size_t size)
 {
 	size_t old;
@@ -206,10 +242,8 @@ EXPORT void *API(realloc)(void *p, size_t size)
 	}
 	if (unlikely(size > PTRDIFF_MAX))
 		return no_memory();
-	if (!region_has(p)) {
-		q = core_realloc(p, size);
-		return q ? q : no_memory();
-	}
+	if (!region_has(p))
+		return realloc_chunk(p, size);
 	old = usable(p);
 	/* A smaller block must save at least half to be worth the copy. */
 	if (size <= old && size > old / 2)
@@ -250,6 +284,13 @@ static void *aligned(size_t align, size_t size)
 		if (!p || !((uintptr_t)p & (align - 1)))
 			return p;
 		API(free)(p);
+	}
+	if (size > SMALL_MAX && size <= CACHEABLE) {
+		p = cache_alloc_aligned(heap_mine, align, size);
+		if (p)
+			return p;
+		if (thread_heap())
+			size = cache_round(heap_mine, size);
 	}
 	p = core_memalign(align, size);
 	return p ? p : no_memory();

@@ -518,22 +518,13 @@ static struct arena *arena_get(void)
 
 struct arena *chunk_arena(struct chunk *c)
 {
-	const struct segment *s = &core.main.brk_segment;
-	struct heap_head *h;
+	size_t head = chunk_head(c);
 
-	if (!(chunk_head(c) & IN_HEAP)) {
-		/* No lock: the block keeps the segment around itself. */
-		if (unlikely((char *)c < s->start ||
-			     (char *)c >= __atomic_load_n(&s->end,
-							  __ATOMIC_RELAXED)))
-			os_die("free(): not a block of this allocator",
-			       chunk_mem(c));
-		return &core.main;
-	}
-	h = (struct heap_head *)align_down((uintptr_t)c, HEAP_SIZE);
-	if (unlikely(!sys_heap_exists(h)))
+	if (unlikely(!core_owns(c, head)))
 		os_die("free(): not a block of this allocator", chunk_mem(c));
-	return h->arena;
+	if (!(head & IN_HEAP))
+		return &core.main;
+	return ((struct heap_head *)align_down((uintptr_t)c, HEAP_SIZE))->arena;
 }
 
 /* ---- what the front calls ------------------------------------------------------------ */

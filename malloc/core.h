@@ -176,7 +176,80 @@ void sys_trim_late(struct arena *a); /* top has reached the threshold */
 struct chunk *sys_map_chunk(size_t nb);
 void sys_unmap_chunk(struct chunk *c);
 struct chunk *sys_remap_chunk(struct chunk *c, size_t bytes);
-bool sys_heap_exists(const void *base);
+
+/* One bit for each HEAP_SIZE of the address space that is a heap of ours. */
+#define HEAP_BITS (((size_t)1 << 47) / HEAP_SIZE)
+extern uint64_t heap_bits[HEAP_BITS / 64];
+
+/* Whether c can be a chunk of an arena, by its address; follows no pointer.
+ * No lock: a block keeps the segment around itself. */
+static inline bool core_owns(const struct chunk *c, size_t head)
+{
+	const struct segment *s = &core.main.brk_segment;
+	size_t n = (uintptr_t)c / HEAP_SIZE;
+
+	if (likely(!(head & IN_HEAP)))
+		return (size_t)((char *)c - s->start) <
+		       (size_t)(__atomic_load_n(&s->end, __ATOMIC_RELAXED) -
+				s->start);
+	return n < HEAP_BITS &&
+	       __atomic_load_n(&heap_bits[n / 64], __ATOMIC_RELAXED) >>
+			       (n % 64) &
+		       1;
+}
+
+/* ---- the fast paths of cache.c ------------------------------------------------- */
+static inline void *cache_take(struct heap *h, struct cache_list *l,
+			       struct cached *c)
+{
+	l->head = c->next;
+	if (--l->nr < l->low)
+		l->low = l->nr;
+	h->cache_bytes -= chunk_size(mem_chunk(c));
+	c->key = NULL;
+	return c;
+}
+
+/* size: above SMALL_MAX, its chunk at most CACHE_MOST.  NULL: none there, nor in
+ * the next two classes. */
+static inline void *cache_alloc(struct heap *h, size_t size)
+{
+	struct cache_list *l = &h->cached[cache_class(size + sizeof(size_t))];
+
+	if (unlikely(!l->head)) {
+		if (!(++l)->head && !(++l)->head)
+			return NULL;
+	}
+	return cache_take(h, l, l->head);
+}
+
+/* False: p is none that is cached, and nothing was done. */
+static inline bool cache_free(struct heap *h, void *p)
+{
+	struct chunk *chunk = mem_chunk(p);
+	size_t head = chunk_head(chunk), nb = head & ~FLAGS;
+	struct cache_list *l;
+	struct cached *c = p;
+
+	if (unlikely(nb - CACHE_LEAST > CACHE_MOST - CACHE_LEAST ||
+		     ((uintptr_t)p | head) & 8 || head & IS_MAPPED ||
+		     !core_owns(chunk, head)))
+		return false;
+	if (unlikely(h->cache_bytes + nb > h->cache_most) &&
+	    !cache_make_room(h, nb))
+		return false;
+	if (unlikely(c->key == h))
+		cache_twice(h, c);
+	/* The largest class that it serves. */
+	l = &h->cached[cache_class(nb + 1) - 1];
+	c->next = l->head;
+	c->key = h;
+	l->head = c;
+	l->nr++;
+	h->cache_frees++;
+	h->cache_bytes += nb;
+	return true;
+}
 
 /* core_walk.c */
 struct bin_info {

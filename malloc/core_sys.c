@@ -22,19 +22,7 @@
 #include <string.h>
 
 #define DYNAMIC_MAX (32 * MIB)
-#define HEAP_BITS   (((size_t)1 << 47) / HEAP_SIZE)
-
-static uint64_t heap_bits[HEAP_BITS / 64];
-
-bool sys_heap_exists(const void *base)
-{
-	size_t n = (uintptr_t)base / HEAP_SIZE;
-
-	return n < HEAP_BITS &&
-	       __atomic_load_n(&heap_bits[n / 64], __ATOMIC_RELAXED) >>
-			       (n % 64) &
-		       1;
-}
+uint64_t heap_bits[HEAP_BITS / 64];
 
 static void count_system(struct arena *a, size_t bytes)
 {

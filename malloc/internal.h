@@ -226,10 +226,22 @@ void region_fork_prepare(void);
 void region_fork_done(bool child);
 
 /* ---- cache.c, small.c, thread.c ----------------------------------------------------- */
-#define NR_CACHE    80		   /* 16 in each of 5 doublings */
-#define CACHE_LEAST ((size_t)1088) /* the smallest class, as a chunk */
-#define CACHE_MOST  (32 * KIB)	   /* the largest */
-struct cached;
+#define CACHE_SHIFT 3
+#define CACHE_STEPS (1u << CACHE_SHIFT) /* classes in each doubling */
+#define NR_CACHE    (6 * CACHE_STEPS)
+#define CACHE_LEAST ((size_t)1152) /* the smallest class, as a chunk */
+#define CACHE_MOST  (64 * KIB)	   /* the largest */
+
+/* A chunk's first words while it is in a cache. */
+struct cached {
+	struct cached *next;
+	const void *key;
+};
+struct cache_list {
+	struct cached *head;
+	uint32_t nr;
+	uint32_t low; /* the least nr since the list was last looked at */
+};
 
 struct heap {
 	struct page *page[NR_CLASSES]; /* current; never NULL */
@@ -240,13 +252,14 @@ struct heap {
 	struct heap *next_idle;
 	bool idle;
 	bool dead; /* its thread was lost in a fork */
-	/* cache.c: free chunks of 1 to 32 KiB */
-	struct cached *cached[NR_CACHE];
-	uint8_t nr_cached[NR_CACHE];
-	uint8_t cache_heat, cache_hand;
+	/* cache.c: free chunks of 1 to 64 KiB */
+	struct cache_list cached[NR_CACHE + 2]; /* the last two are empty */
+	unsigned int cache_heat, cache_hand;
 	size_t cache_bytes, cache_most;
-	uint64_t nr_slow;      /* times the slow path was taken */
-	uint64_t nr_collected; /* remote frees collected */
+	uint32_t cache_frees, cache_misses; /* since the last review */
+	uint32_t cache_part;		    /* of the heap, in sixteenths */
+	uint64_t nr_slow;		    /* times the slow path was taken */
+	uint64_t nr_collected;		    /* remote frees collected */
 };
 
 extern struct heap heap_none; /* what a thread has before its first block */
@@ -265,11 +278,28 @@ void small_stop(struct heap *h);  /* take no more from current pages */
 void small_check_free(struct page *pg, void *p); /* aborts if bad */
 void small_validate(struct heap *h);
 
-/* A block of more than SMALL_MAX whose chunk is at most CACHE_MOST. */
-void *cache_alloc(struct heap *h, size_t size);
-/* p is not mapped and its chunk, nb, is CACHE_LEAST to CACHE_MOST; false: not
- * taken. */
-bool cache_free(struct heap *h, void *p, size_t nb);
+/* The class whose chunks serve a chunk size of nb: above SMALL_MAX, at most
+ * CACHE_MOST. */
+static inline unsigned int cache_class(size_t nb)
+{
+	unsigned int e = 63 - (unsigned int)__builtin_clzl(nb - 1);
+
+	return (e - 10) * CACHE_STEPS +
+	       ((unsigned int)((nb - 1) >> (e - CACHE_SHIFT)) &
+		(CACHE_STEPS - 1));
+}
+static inline size_t cache_bytes(unsigned int class_)
+{
+	return ((size_t)(class_ % CACHE_STEPS) + CACHE_STEPS + 1)
+	       << (class_ / CACHE_STEPS + 10 - CACHE_SHIFT);
+}
+/* What to ask the core for when no cached chunk serves size. */
+size_t cache_round(struct heap *h, size_t size);
+/* A cached chunk that serves size and is aligned; looks at few.  NULL: none. */
+void *cache_alloc_aligned(struct heap *h, size_t align, size_t size);
+/* The cache is full, or cold: false. */
+bool cache_make_room(struct heap *h, size_t nb);
+void cache_twice(struct heap *h, struct cached *c);
 void cache_flush(struct heap *h);
 void cache_validate(struct heap *h);
 

@@ -69,10 +69,12 @@ uninstall-malloc:
 
 # ---- figures: beside glibc, jemalloc, tcmalloc, mimalloc -----------------------------
 # ROWS= names some; N= runs of each, 3.
-$(B)/malloc/bench: bench/malloc/bench.c
+MALLOC_B := $(wildcard bench/malloc/*.c)
+$(B)/malloc/bench: $(MALLOC_B) bench/malloc/bench.h
 	@mkdir -p $(@D)
-	@echo "  HOSTCC   $<"
-	$(Q)$(CC) $(BASE) -O2 -pthread -fno-builtin -o $@ $<
+	@echo "  HOSTCC   $(MALLOC_B)"
+	$(Q)$(CC) $(BASE) -O2 -pthread -fno-builtin-malloc -fno-builtin-calloc \
+	    -fno-builtin-realloc -fno-builtin-free -o $@ $(MALLOC_B)
 .PHONY: bench-malloc
 bench-malloc: $(B)/malloc/bench $(B)/libquire-malloc.so
 	@sh bench/malloc/run.sh $(B) $(ROWS)
