@@ -123,14 +123,13 @@ static void review(struct heap *h)
 
 bool cache_make_room(struct heap *h, size_t nb)
 {
-	size_t system =
-		__atomic_load_n(&core.main.system_bytes, __ATOMIC_RELAXED);
+	size_t used = core_used();
 	unsigned int nr = __atomic_load_n(&nr_warm, __ATOMIC_RELAXED);
 
 	if (h->cache_heat < CACHE_HEAT)
 		return false;
 	review(h);
-	h->cache_most = max_size(CACHE_BYTES, system / 16 * h->cache_part / nr);
+	h->cache_most = max_size(CACHE_BYTES, used / 16 * h->cache_part / nr);
 	if (nb > h->cache_most)
 		return false;
 	for (unsigned int n = 0; h->cache_bytes + nb > h->cache_most; n++) {

@@ -179,10 +179,20 @@ void chunk_unlink(struct arena *a, struct chunk *c)
 		os_die("the size of a free chunk is corrupted", chunk_mem(c));
 	if (unlikely(c->fd->bk != c || c->bk->fd != c))
 		os_die("the links of a free chunk are corrupted", chunk_mem(c));
-	if (chunk_size(c) > SMALL_BIN_MAX && c->fd_size)
-		unlink_size(c);
+	if (chunk_size(c) > SMALL_BIN_MAX) {
+		if (c->fd_size)
+			unlink_size(c);
+		c->purged = 0;
+	}
 	c->fd->bk = c->bk;
 	c->bk->fd = c->fd;
+}
+
+/* Others read it without the lock. */
+static void used_less(struct arena *a, size_t bytes)
+{
+	__atomic_store_n(&a->used_bytes, a->used_bytes - bytes,
+			 __ATOMIC_RELAXED);
 }
 
 /* ---- freeing --------------------------------------------------------------------- */
@@ -236,6 +246,8 @@ void arena_consolidate(struct arena *a)
 
 /* A run this large is worth merging the fast bins for, and perhaps trimming. */
 #define MERGE_BYTES (64 * KIB)
+/* At least so much is freed between two searches of the bins for pages. */
+#define SWEEP_BYTES (4 * MIB)
 
 void arena_free_chunk(struct arena *a, struct chunk *c)
 {
@@ -248,6 +260,8 @@ void arena_free_chunk(struct arena *a, struct chunk *c)
 	if (unlikely(next_size < HEADER || next_size > a->system_bytes))
 		os_die("free(): the header after the block is overwritten",
 		       chunk_mem(c));
+	used_less(a, size);
+	a->freed_bytes += size;
 	if (size <= opt.mxfast) {
 		struct chunk **bin = &a->fast[(size >> 4) - 2];
 
@@ -265,6 +279,10 @@ void arena_free_chunk(struct arena *a, struct chunk *c)
 	if (a->top && chunk_size(a->top) >= __atomic_load_n(&opt.trim_threshold,
 							    __ATOMIC_RELAXED))
 		sys_trim_late(a);
+	if (a->freed_bytes > max_size(a->used_bytes / 4, SWEEP_BYTES)) {
+		a->freed_bytes = 0;
+		sys_sweep(a);
+	}
 }
 
 /* ---- allocating ------------------------------------------------------------------ */
@@ -428,7 +446,7 @@ static struct chunk *search(struct arena *a, size_t nb)
 	return count(a, STEP_SYSTEM, from_top(a, nb));
 }
 
-static struct chunk *arena_alloc(struct arena *a, size_t nb)
+static struct chunk *arena_find(struct arena *a, size_t nb)
 {
 	struct chunk *c;
 
@@ -452,6 +470,15 @@ static struct chunk *arena_alloc(struct arena *a, size_t nb)
 		arena_consolidate(a);
 	}
 	return search(a, nb);
+}
+
+static struct chunk *arena_alloc(struct arena *a, size_t nb)
+{
+	struct chunk *c = arena_find(a, nb);
+
+	if (likely(c))
+		used_less(a, -chunk_size(c));
+	return c;
 }
 
 /* ---- arenas ------------------------------------------------------------------------ */
@@ -514,6 +541,17 @@ static struct arena *arena_get(void)
 	a = core.arenas[start % nr];
 	lock_take(&a->lock);
 	return a;
+}
+
+size_t core_used(void)
+{
+	unsigned int nr = __atomic_load_n(&core.nr_arenas, __ATOMIC_ACQUIRE);
+	size_t bytes = 0;
+
+	for (unsigned int i = 0; i < nr; i++)
+		bytes += __atomic_load_n(&core.arenas[i]->used_bytes,
+					 __ATOMIC_RELAXED);
+	return bytes;
 }
 
 struct arena *chunk_arena(struct chunk *c)
@@ -629,6 +667,7 @@ static void cut_tail(struct arena *a, struct chunk *c, size_t nb)
 		return;
 	r->head = rest | (c->head & IN_HEAP) | PREV_INUSE;
 	c->head = nb | (c->head & FLAGS);
+	used_less(a, rest);
 	merge(a, r);
 }
 
@@ -647,6 +686,7 @@ static bool grow_in_place(struct arena *a, struct chunk *c, size_t nb)
 		if (a->clean < (char *)chunk_mem(a->top))
 			a->clean = chunk_mem(a->top);
 		c->head = nb | (c->head & FLAGS);
+		used_less(a, size - nb);
 		return true;
 	}
 	if (chunk_inuse(next) || both < nb)
@@ -654,6 +694,7 @@ static bool grow_in_place(struct arena *a, struct chunk *c, size_t nb)
 	chunk_unlink(a, next);
 	set_prev_inuse(chunk_at(c, both));
 	c->head = both | (c->head & FLAGS);
+	used_less(a, size - both);
 	cut_tail(a, c, nb);
 	return true;
 }
@@ -720,6 +761,7 @@ void *core_memalign(size_t align, size_t size)
 		d->head = (chunk_size(c) - lead) | (c->head & IN_HEAP) |
 			  PREV_INUSE;
 		c->head = lead | (c->head & FLAGS);
+		used_less(a, lead);
 		merge(a, c);
 	}
 	cut_tail(a, d, nb);

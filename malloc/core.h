@@ -30,6 +30,9 @@ struct chunk {
 	/* Of chunks in large bins: the neighbours of another size.  fd_size
 	 * is NULL in all but the first of each size. */
 	struct chunk *fd_size, *bk_size;
+	/* Of chunks beyond the small bins: the size, if all whole pages inside
+	 * have been given back. */
+	size_t purged;
 };
 
 #define PREV_INUSE  ((size_t)1)
@@ -92,7 +95,9 @@ struct arena {
 	char *clean;	 /* from here on top was never touched */
 	char *zero_from; /* of the last chunk handed out */
 	size_t system_bytes, system_max;
-	size_t top_low; /* least top since the last trim */
+	size_t used_bytes;  /* of chunks handed out, caches' included */
+	size_t freed_bytes; /* since purge_bins() */
+	size_t top_low;	    /* least top since the last trim */
 	uint64_t last_trim_ms;
 	uint64_t nr_steps[NR_STEPS];
 	unsigned int index;
@@ -170,9 +175,11 @@ void arena_unlock(struct arena *a);
 struct arena *chunk_arena(struct chunk *c); /* aborts if not ours */
 
 /* core_sys.c; the arena is locked, but for the mapped ones. */
+size_t core_used(void); /* bytes handed out by all arenas */
 bool sys_grow(struct arena *a, size_t nb);
 size_t sys_trim(struct arena *a, size_t pad); /* bytes given back */
 void sys_trim_late(struct arena *a); /* top has reached the threshold */
+void sys_sweep(struct arena *a);     /* much was freed */
 struct chunk *sys_map_chunk(size_t nb);
 void sys_unmap_chunk(struct chunk *c);
 struct chunk *sys_remap_chunk(struct chunk *c, size_t bytes);
@@ -262,5 +269,7 @@ struct arena_info {
 	struct bin_info fast[NR_FAST];
 };
 void arena_validate(struct arena *a, struct arena_info *info);
+/* Gives whole pages inside free chunks back, at most `most` bytes. */
+size_t purge_bins(struct arena *a, size_t most);
 
 #endif

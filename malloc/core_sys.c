@@ -29,7 +29,10 @@ static void count_system(struct arena *a, size_t bytes)
 	/* The caches read it without the lock. */
 	__atomic_store_n(&a->system_bytes, a->system_bytes + bytes,
 			 __ATOMIC_RELAXED);
-	a->system_max = max_size(a->system_max, a->system_bytes);
+	if (a->system_bytes > a->system_max) {
+		purge_earn(a->system_bytes - a->system_max);
+		a->system_max = a->system_bytes;
+	}
 }
 
 static void set_top(struct arena *a, struct chunk *c, size_t size, size_t flags)
@@ -61,6 +64,7 @@ static void retire_top(struct arena *a)
 	f1 = chunk_at(c, left);
 	f1->head = HEADER | flag | PREV_INUSE;
 	c->head = left | (c->head & FLAGS);
+	a->used_bytes += left;
 	arena_free_chunk(a, c);
 }
 
@@ -204,19 +208,26 @@ size_t sys_trim(struct arena *a, size_t pad)
 }
 
 /*
- * Trimming what is wanted again at once costs a fault for each page.  So: if
- * most of the memory is free, trim now, for there may be no later; otherwise
- * once in opt.purge_ms, and only what was not used for so long.
+ * Trimming what is wanted again at once costs a fault for each page.  So: where
+ * much of the memory is free, as far as there is credit; otherwise once in
+ * opt.purge_ms, and only what was not used for so long.  A program that set
+ * the threshold itself gets what it says.
  */
 void sys_trim_late(struct arena *a)
 {
 	size_t size = chunk_size(a->top), low = min_size(a->top_low, size);
-	size_t all = a->system_bytes +
-		     __atomic_load_n(&region_used, __ATOMIC_RELAXED);
+	size_t all =
+		a->used_bytes + __atomic_load_n(&region_used, __ATOMIC_RELAXED);
+	size_t give;
 	uint64_t now;
 
-	if (size > all / 2 || !opt.purge_ms) {
+	if (!opt.dynamic) {
 		sys_trim(a, opt.top_pad);
+	} else if (size > all / 2 + opt.trim_threshold) {
+		give = purge_spend(size);
+		give -= min_size(
+			give, sys_trim(a, max_size(opt.top_pad, size - give)));
+		purge_earn(give);
 	} else {
 		now = os_now_ms();
 		if (now - a->last_trim_ms < opt.purge_ms)
@@ -225,6 +236,20 @@ void sys_trim_late(struct arena *a)
 		sys_trim(a, max_size(opt.top_pad, size - low));
 	}
 	a->top_low = chunk_size(a->top);
+}
+
+/* Much was freed: if much of the arena is, the free pages go back. */
+void sys_sweep(struct arena *a)
+{
+	size_t top = a->top ? chunk_size(a->top) : 0;
+	size_t idle = a->system_bytes - a->used_bytes - top;
+
+	size_t give;
+
+	if (idle <= a->used_bytes / 2)
+		return;
+	give = purge_spend(idle);
+	purge_earn(give - purge_bins(a, give));
 }
 
 /* ---- chunks mapped by themselves --------------------------------------------------- */

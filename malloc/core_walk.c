@@ -147,12 +147,12 @@ void core_validate(void)
 	}
 }
 
-/* Whole pages inside free chunks go back; the chunks stay in their bins. */
-static bool purge_bins(struct arena *a)
+/* From the largest chunks downwards; the chunks stay in their bins. */
+size_t purge_bins(struct arena *a, size_t most)
 {
-	bool any = false;
+	size_t done = 0;
 
-	for (unsigned int i = BIN_UNSORTED; i < NR_BINS - 1; i++) {
+	for (unsigned int i = NR_BINS - 1; i-- > BIN_UNSORTED;) {
 		struct chunk *bin = bin_chunk(a, i);
 
 		for (struct chunk *c = bin->fd; c != bin; c = c->fd) {
@@ -161,13 +161,15 @@ static bool purge_bins(struct arena *a)
 			char *to = (char *)align_down((uintptr_t)chunk_next(c),
 						      OS_PAGE);
 
-			if (from >= to)
+			if (from >= to || c->purged == chunk_size(c) ||
+			    (size_t)(to - from) > most - done)
 				continue;
 			os_purge(from, (size_t)(to - from));
-			any = true;
+			c->purged = chunk_size(c);
+			done += (size_t)(to - from);
 		}
 	}
-	return any;
+	return done;
 }
 
 int core_trim(size_t pad)
@@ -179,7 +181,7 @@ int core_trim(size_t pad)
 
 		arena_lock(a);
 		arena_consolidate(a);
-		if (purge_bins(a))
+		if (purge_bins(a, SIZE_MAX))
 			any = true;
 		if (sys_trim(a, pad))
 			any = true;

@@ -116,6 +116,12 @@ void option_init(void);
 /* Returns 1 if set, 0 if refused, as mallopt(3). */
 int option_mallopt(int param, int value);
 
+/* ---- purge.c -------------------------------------------------------------------
+ * Credit for giving memory back before it has been unused for a while.
+ */
+void purge_earn(size_t bytes);	  /* the heap grew as never before */
+size_t purge_spend(size_t bytes); /* how much of it may go back now */
+
 /* ---- core.c, core_sys.c, core_walk.c: see core.h --------------------------- */
 void *core_malloc(size_t size);
 void *core_calloc(size_t size); /* zeroed */

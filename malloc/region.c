@@ -100,6 +100,7 @@ static struct page *fresh(void)
 	}
 	if (pool.nr_fresh * PAGE_SIZE >= pool.committed && !commit())
 		return NULL;
+	purge_earn(PAGE_SIZE);
 	return &region.pages[pool.nr_fresh++];
 }
 
@@ -168,14 +169,16 @@ static void tick(void)
 
 	if (opt.purge_ms == SIZE_MAX)
 		return;
-	if (opt.purge_ms) {
-		now = os_now_ms();
-		if (now - pool.last_tick_ms < opt.purge_ms)
-			return;
-		pool.last_tick_ms = now;
+	if (pool.nr_dirty > pool.nr_used / 4 + 2 * KEEP_DIRTY) {
+		size_t nr = pool.nr_dirty - KEEP_DIRTY;
+
+		purge(purge_spend(nr * PAGE_SIZE) / PAGE_SIZE);
+		return;
 	}
-	if (!opt.purge_ms)
-		pool.low = pool.nr_dirty;
+	now = os_now_ms();
+	if (now - pool.last_tick_ms < opt.purge_ms)
+		return;
+	pool.last_tick_ms = now;
 	if (pool.low > KEEP_DIRTY)
 		purge(pool.low - KEEP_DIRTY);
 	pool.low = pool.nr_dirty;

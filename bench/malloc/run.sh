@@ -10,7 +10,9 @@ set -eu
 B=$(cd "$1" && pwd)
 shift
 N=${N:-3}
-rows=${*:-tiny simple batch churn grow medium large local server remote threads perl python sqlite gcc}
+rows=${*:-tiny factor cover alloc1 alloc2 server remote stress mixed simple \
+	simple2 large batch grow churn medium threads perl python sqlite gcc \
+	gxx git sort}
 lib=/usr/lib/x86_64-linux-gnu
 out=$B/malloc/bench.txt
 : > "$out"
@@ -25,12 +27,42 @@ for a in jemalloc=libjemalloc.so.2 tcmalloc=libtcmalloc_minimal.so.4 \
 	fi
 done
 
-cat > "$B/malloc/prog.c" <<'END'
+# What the real programs work on, made once.
+data=$B/malloc/data
+if [ ! -e "$data/done" ]; then
+	rm -rf "$data"
+	mkdir -p "$data/repo"
+	cat > "$data/prog.c" <<'END'
 #include <stdio.h>
 #include <regex.h>
 #include <stdlib.h>
 int f(int x) { regex_t r; return regcomp(&r, "a", 0) + printf("%d", x); }
 END
+	seq 1 400 | sed 's/.*/int g&(int *p, int n) { int s = 0; for (int i = 0; i < n; i++) s += p[i] * & + (p[i] ? f(s) : g(p, i)); return s; }/; 1i int f(int); int g(int *, int);' > "$data/many.c"
+	cat > "$data/map.cc" <<'END'
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+int main()
+{
+	std::map<std::string, std::vector<std::string>> m;
+	std::regex r("a+(b|c)*");
+	m["x"].push_back("y");
+	return m.size() + std::regex_match("abc", r);
+}
+END
+	(cd "$data/repo" && git init -q . &&
+	 for i in $(seq 60); do
+		 seq $((i * 100)) > "f$((i % 7))"
+		 seq $((i * 31)) $((i * 77)) > "g$i"
+		 git add . && git -c user.name=a -c user.email=b \
+			commit -qm "$i"
+	 done)
+	seq 300000 | sed 's/.*/&&&/' | awk '{print substr($0, NR % 7 + 1)}' \
+		> "$data/lines"
+	: > "$data/done"
+fi
 command_of()
 {
 	case $1 in
@@ -41,7 +73,10 @@ for i in range(20): json.loads(json.dumps({str(k): [k] * 5 for k in range(5000)}
 		c(x) as (select 1 union all select x+1 from c where x<200000)
 		insert into t select x, hex(x) from c; create index i on t(b);
 		select count(*) from t where b>33;" > /dev/null' ;;
-	gcc) echo "gcc -O2 -c -o /dev/null $B/malloc/prog.c" ;;
+	gcc) echo "gcc -O2 -c -o /dev/null $data/many.c" ;;
+	gxx) echo "g++ -O1 -c -o /dev/null $data/map.cc" ;;
+	git) echo "git -C $data/repo log -p --stat > /dev/null" ;;
+	sort) echo "sort -S 20M $data/lines > /dev/null" ;;
 	*) echo "$B/malloc/bench $1" ;;
 	esac
 }

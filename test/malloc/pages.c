@@ -102,7 +102,7 @@ TEST(a_cached_chunk_serves_the_next_request_of_about_its_size)
 	for (size_t size = SMALL_MAX + 1; size < CACHE_MOST; size++) {
 		p = do_malloc(size);
 		CHECK(malloc_usable_size(p) >= size);
-		CHECK(malloc_usable_size(p) <= size + size / 4 + 64);
+		CHECK(malloc_usable_size(p) <= size + size / 2);
 		do_free(p);
 	}
 	validate();
