@@ -136,6 +136,41 @@ void buddy_free(struct zone *zone, unsigned long pfn, unsigned int order)
 }
 
 /*
+ * The largest blocks have no partners, so nothing is looked at: each is linked
+ * to the one below it, as if they were freed one after the other.
+ */
+void buddy_add_largest(struct zone *zone, unsigned long pfn, unsigned long nr)
+{
+	const u32 flags = zone->page_flags | 1U << PG_buddy;
+	const unsigned int mt = pageblock_type(pfn);
+	struct page_list *list = &zone->free_area[MAX_ORDER].list[mt];
+	struct page *page = pfn_to_page(pfn);
+	u32 at = (u32)pfn, below = list->first, i;
+
+	lockdep_assert_held(&zone->lock);
+	if (!nr)
+		return;
+	if (below == PFN_NIL)
+		list->last = at;
+	else
+		pfn_to_page(below)->link.prev = at;
+	for (i = 0; i < nr; i++) {
+		WRITE_ONCE(page->flags, flags);
+		page->private = MAX_ORDER;
+		page->link.next = below;
+		page->link.prev = at + (1U << MAX_ORDER);
+		below = at;
+		at += 1U << MAX_ORDER;
+		page += 1U << MAX_ORDER;
+	}
+	pfn_to_page(below)->link.prev = PFN_NIL;
+	list->first = below;
+	list->nr += (u32)nr;
+	WRITE_ONCE(zone->avail[mt], (u16)(zone->avail[mt] | 1U << MAX_ORDER));
+	add_free_pages(zone, (long)(nr << MAX_ORDER));
+}
+
+/*
  * Take the block of order have, and keep its first 2^want frames; the rest
  * goes back in halves.
  */

@@ -13,13 +13,16 @@
  *
  * 2. Lazily filled in.  Start must not cost more where there is more memory,
  *    so a pageblock (512 frames, 16 KiB of descriptors) that is all free gets
- *    only its first descriptor.  The rest is filled in when the buddy system
+ *    only its first descriptor, in a loop of a few instructions, and the buddy
+ *    system takes all largest blocks of a zone in another.  The rest is filled in when the buddy system
  *    first takes something out of it (memmap_init_blocks).
  *    L1  the first descriptor of a present pageblock is always good
  *    L2  a pageblock without PAGEBLOCK_INIT is free, as a whole, in blocks of
  *        order PAGEBLOCK_ORDER or more
  *    L3  descriptors of free frames inside a block, and of frames in no
  *        block's head, have only zone bits in flags and _refcount 0
+ *    L4  a pageblock that the array fills is not present: nobody asks for its
+ *        frames' descriptors
  * 3. Frames that are not memory but share a pageblock with it, and frames
  *    reserved before the buddy system started, are PG_reserved with one
  *    reference.
@@ -119,11 +122,23 @@ static phys_addr_t find_base(void)
 	}
 }
 
+/*
+ * Pageblocks that hold nothing but descriptors have none themselves (L4): they
+ * are a hole, and cost the start nothing.
+ */
+static void hide_blocks(phys_addr_t start, phys_addr_t end)
+{
+	const unsigned int shift = PAGE_SHIFT + PAGEBLOCK_ORDER;
+	unsigned long block = DIV_ROUND_UP(start, 1UL << shift);
+
+	for (; block < end >> shift; block++)
+		pageblock_flags[block] = 0;
+}
+
 void memmap_alloc(void)
 {
 	const struct memblock_list *mem = &memblock.memory;
 	struct block_run run = {0, 0};
-	unsigned long block;
 	phys_addr_t base;
 
 	max_pfn = mem->ranges[mem->nr - 1].end >> PAGE_SHIFT;
@@ -139,10 +154,14 @@ void memmap_alloc(void)
 	while (next_block_run(&run)) {
 		memblock_reserve(base + descriptors(run.start),
 				 base + descriptors(run.end));
-		for (block = run.start; block < run.end; block++)
-			pageblock_flags[block] =
-				PAGEBLOCK_PRESENT | MIGRATE_MOVABLE;
+		memset(pageblock_flags + run.start,
+		       PAGEBLOCK_PRESENT | MIGRATE_MOVABLE,
+		       run.end - run.start);
 	}
+	run = (struct block_run){0, 0};
+	while (next_block_run(&run))
+		hide_blocks(base + descriptors(run.start),
+			    base + descriptors(run.end));
 }
 
 static void init_page(struct page *page, u32 flags, u32 refcount)
@@ -182,30 +201,49 @@ struct free_run {
 	bool more;
 };
 
-/* Does it, or a later one, hold all frames of [start, end)? */
-static bool free_run_covers(struct free_run *run, unsigned long start,
-			    unsigned long end)
+/* The pageblocks from block on, up to stop, that are free as a whole. */
+static unsigned long free_blocks(struct free_run *run, unsigned long block,
+				 unsigned long stop)
 {
-	while (run->more && run->end <= start)
+	unsigned long pfn = block << PAGEBLOCK_ORDER, end;
+
+	while (run->more && run->end <= pfn)
 		run->more = memblock_next_free(&run->start, &run->end);
-	return run->more && run->start <= start && end <= run->end;
+	if (!run->more || run->start > pfn)
+		return 0;
+	end = min(run->end >> PAGEBLOCK_ORDER, stop);
+	return end > block ? end - block : 0;
+}
+
+/* The first descriptors of pageblocks that are free as a whole (L1). */
+static void init_free_blocks(unsigned long block, unsigned long nr, u32 flags)
+{
+	struct page *page = pfn_to_page(block << PAGEBLOCK_ORDER);
+
+	for (; nr; nr--, page += PAGEBLOCK_NR_PAGES)
+		init_page(page, flags, 0);
 }
 
 static void init_run(const struct block_run *run, struct free_run *free)
 {
-	unsigned long block, until = 0;
+	unsigned long block = run->start, until = 0, nr;
 	struct zone *zone = NULL;
 
-	for (block = run->start; block < run->end; block++) {
-		unsigned long pfn = block << PAGEBLOCK_ORDER;
-
+	while (block < run->end) {
 		if (block >= until)
 			zone = zone_of_block(block, &until);
-		if (free_run_covers(free, pfn, pfn + PAGEBLOCK_NR_PAGES))
-			init_page(pfn_to_page(pfn), zone->page_flags, 0);
-		else
-			init_block(block, zone->page_flags | 1U << PG_reserved,
-				   1);
+		if (!pageblock_flags[block]) {
+			block++;
+			continue;
+		}
+		nr = free_blocks(free, block, min(until, run->end));
+		if (nr) {
+			init_free_blocks(block, nr, zone->page_flags);
+			block += nr;
+		} else {
+			init_block(block++,
+				   zone->page_flags | 1U << PG_reserved, 1);
+		}
 	}
 }
 
@@ -227,6 +265,41 @@ static void release_run(unsigned long pfn, unsigned int order)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
+/*
+ * The same of all largest blocks from pfn on that end at or below end, as many
+ * as are of one zone.  Where the next frame after them is.
+ */
+static unsigned long release_largest(unsigned long pfn, unsigned long end)
+{
+	struct zone *zone = page_zone(pfn_to_page(pfn));
+	unsigned long flags, nr;
+
+	end = ALIGN_DOWN(min(end, zone_end_pfn(zone)), 1UL << MAX_ORDER);
+	nr = (end - pfn) >> MAX_ORDER;
+	spin_lock_irqsave(&zone->lock, flags);
+	zone->managed_pages += nr << MAX_ORDER;
+	buddy_add_largest(zone, pfn, nr);
+	spin_unlock_irqrestore(&zone->lock, flags);
+	return end;
+}
+
+static void release_free_run(unsigned long start, unsigned long end)
+{
+	while (start < end) {
+		unsigned int order = MAX_ORDER;
+
+		while (start & ((1UL << order) - 1) ||
+		       start + (1UL << order) > end)
+			order--;
+		if (order == MAX_ORDER) {
+			start = release_largest(start, end);
+		} else {
+			release_run(start, order);
+			start += 1UL << order;
+		}
+	}
+}
+
 void memmap_init(void)
 {
 	struct free_run free = {0, 0, true};
@@ -236,17 +309,8 @@ void memmap_init(void)
 	while (next_block_run(&run))
 		init_run(&run, &free);
 	memblock_retire();
-	while (memblock_next_free(&start, &end)) {
-		while (start < end) {
-			unsigned int order = MAX_ORDER;
-
-			while (start & ((1UL << order) - 1) ||
-			       start + (1UL << order) > end)
-				order--;
-			release_run(start, order);
-			start += 1UL << order;
-		}
-	}
+	while (memblock_next_free(&start, &end))
+		release_free_run(start, end);
 }
 
 /* RAM that was reserved when the buddy system started, and still is. */

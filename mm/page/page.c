@@ -10,7 +10,7 @@
  * the buddy system, free on a per-CPU list, reserved, or in use:
  *    P1  the zone's own invariants hold (B1.. C1..)
  *    P2  buddy + per-CPU + in use = managed, for each zone
- *    P3  those and reserved = all frames with memory or beside it
+ *    P3  those, reserved and the page array's = all frames with memory or beside it
  *    P4  a frame in use has references, a free one has none
  *    P5  events agree with each other (S1..)
  */
@@ -35,7 +35,21 @@ void page_init(const struct mm_boot *boot)
 
 struct census {
 	unsigned long buddy, pcp, used, reserved;
+	unsigned long hidden; /* of the page array, without descriptors (L4) */
 };
+
+/* The frames of memory in a pageblock of the zone that is not present. */
+static unsigned long hidden_at(const struct zone *zone, unsigned long pfn)
+{
+	unsigned long until;
+
+	if (!memblock_overlaps(&memblock.memory, (phys_addr_t)pfn << PAGE_SHIFT,
+			       (phys_addr_t)(pfn + PAGEBLOCK_NR_PAGES)
+				       << PAGE_SHIFT) ||
+	    zone_of_block(pfn >> PAGEBLOCK_ORDER, &until) != zone)
+		return 0;
+	return PAGEBLOCK_NR_PAGES;
+}
 
 /* Count the frame, or the free block or run, that starts at pfn. */
 static unsigned long count_at(struct zone *zone, unsigned long pfn,
@@ -85,6 +99,8 @@ static void count_zone(struct zone *zone, struct census *c)
 	while (pfn < end) {
 		const u8 *block = &pageblock_flags[pfn >> PAGEBLOCK_ORDER];
 
+		if (!(*block & PAGEBLOCK_PRESENT))
+			c->hidden += hidden_at(zone, pfn);
 		if (!(*block & PAGEBLOCK_PRESENT) ||
 		    page_zone(pfn_to_page(pfn)) != zone) {
 			pfn = ALIGN(pfn + 1, PAGEBLOCK_NR_PAGES);
@@ -103,7 +119,7 @@ void page_validate(void)
 	memblock_validate();
 	vmstat_validate();
 	for_each_zone(zone) {
-		struct census c = {0, 0, 0, 0};
+		struct census c = {0};
 
 		zone_validate(zone); /* P1 */
 		count_zone(zone, &c);
@@ -111,7 +127,7 @@ void page_validate(void)
 		BUG_ON(c.pcp != zone_pcp_pages(zone));
 		BUG_ON(c.buddy + c.pcp + c.used !=
 		       zone->managed_pages); /* P2 */
-		BUG_ON(zone->managed_pages + c.reserved <
+		BUG_ON(zone->managed_pages + c.reserved + c.hidden <
 		       zone->present_pages); /* P3 */
 	}
 }

@@ -179,6 +179,11 @@ static inline void pcp_stack_set(struct pcp_stack *stack, u32 first, u32 nr)
 
 void buddy_init_zone(struct zone *zone);
 void buddy_free(struct zone *zone, unsigned long pfn, unsigned int order);
+/*
+ * nr blocks of the largest order, one behind the other from pfn on, ordinary
+ * and never freed before: at the start, where there are very many.
+ */
+void buddy_add_largest(struct zone *zone, unsigned long pfn, unsigned long nr);
 struct page *buddy_alloc(struct zone *zone, unsigned int order,
 			 unsigned int migratetype);
 /* Up to nr single frames onto the stack; how many. */
