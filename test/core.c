@@ -16,6 +16,7 @@
  */
 #include "test/core.h"
 
+#include <quire/percpu.h>
 #include <quire/pgtable.h>
 #include <quire/printk.h>
 #include <quire/slab.h>
@@ -154,6 +155,7 @@ static unsigned long count_tables(const pte_t *table, unsigned int level)
 
 static void give_back_caches(void)
 {
+	percpu_shrink();
 	vm_unmap_aliases();
 	kmem_cache_drain_all();
 	drain_all_pages();

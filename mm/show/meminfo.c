@@ -55,5 +55,5 @@ void show_meminfo(struct seq_buf *s)
 	line_pages(s, "Committed_AS:", vm_committed_pages());
 	line(s, "VmallocTotal:", (VMALLOC_END - VMALLOC_START) >> 10);
 	line_pages(s, "VmallocUsed:", node_stat_pages(NST_nr_vmalloc));
-	line(s, "Percpu:", pcpu_unit_size * nr_cpu_ids >> 10);
+	line_pages(s, "Percpu:", pcpu_nr_pages());
 }

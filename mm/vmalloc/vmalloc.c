@@ -32,6 +32,7 @@
 #include <quire/errno.h>
 #include <quire/failure.h>
 #include <quire/mm_types.h>
+#include <quire/percpu.h>
 #include <quire/pgtable.h>
 #include <quire/port.h>
 #include <quire/printk.h>
@@ -546,6 +547,7 @@ void vmalloc_validate(void)
 void vmalloc_init(void)
 {
 	vmap_area_init();
+	percpu_alloc_init();
 }
 
 /* ---- either kind ---- */
