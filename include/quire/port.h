@@ -74,8 +74,8 @@ struct mm_boot {
 	bool has_highmem;      /* frames above highmem_start unmapped */
 	phys_addr_t highmem_start;
 	/*
-	 * The command line, which the floors of mm/ read on their way up
-	 * (mm/init.h); NULL: none.  Words that none of them knows are others'.
+	 * The command line, whose words mm_init() offers to its floors; NULL:
+	 * none.  What none of them knows is others'.
 	 */
 	const char *cmdline;
 };

@@ -83,6 +83,9 @@ extern const struct mm_attr node_attrs[];
 /* The object of node_attrs for 0 <= nid < nr_node_ids; for ever. */
 void *node_attrs_object(int nid);
 
+/* mm/show/slab_attrs.c: the files of /sys/kernel/slab/CACHE; a kmem_cache. */
+extern const struct mm_attr kmem_cache_attrs[];
+
 /* The numbers with tabs between and a newline, as Linux's proc_dointvec. */
 void mm_knob_show(const struct mm_knob *knob, struct seq_buf *s);
 /*

@@ -84,7 +84,11 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 #define KMEM_CACHE(s, flags)                                           \
 	kmem_cache_create(#s, sizeof(struct s), __alignof__(struct s), \
 			  (flags), NULL)
-/* Reports objects still in use and then leaks the cache. */
+/*
+ * One user fewer; the last one's call gives all back.  Objects still in use are
+ * reported, by address and with SLAB_STORE_USER by who allocated them, and the
+ * cache is leaked whole.  NULL does nothing.
+ */
 void kmem_cache_destroy(struct kmem_cache *s);
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp);
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid);
@@ -96,7 +100,12 @@ void kmem_cache_free(struct kmem_cache *s, void *obj);
 /* All or nothing: nr, or 0. */
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
 			  void **objs);
+/* s NULL: whatever kfree() takes. */
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **objs);
+static inline void kfree_bulk(size_t nr, void **objs)
+{
+	kmem_cache_free_bulk(NULL, nr, objs);
+}
 /* Give this processor's free objects and all empty slabs back; 0. */
 int kmem_cache_shrink(struct kmem_cache *s);
 unsigned int kmem_cache_size(const struct kmem_cache *s);
@@ -143,7 +152,14 @@ static inline void *kcalloc(size_t n, size_t size, gfp_t gfp)
 	return kmalloc_array(n, size, gfp | __GFP_ZERO);
 }
 
-/* size 0 frees and gives ZERO_SIZE_PTR; failure leaves the old block. */
+/* What kmalloc(size) really gives; size itself if it gives nothing. */
+size_t kmalloc_size_roundup(size_t size);
+
+/*
+ * size 0 frees and gives ZERO_SIZE_PTR; failure leaves the old block.  With
+ * __GFP_ZERO in this and all calls before for the block, what it grows by is
+ * zero.
+ */
 void *krealloc(const void *p, size_t new_size, gfp_t gfp) __must_check;
 void *kmemdup(const void *src, size_t len, gfp_t gfp);
 char *kstrdup(const char *s, gfp_t gfp);
@@ -155,6 +171,12 @@ size_t ksize(const void *p);	     /* usable bytes */
 
 /* ---- the whole allocator ---- */
 
+/*
+ * A word of the command line, before anything starts; printk() works.  True:
+ * it is the slab allocator's.  A value that makes no sense is reported and not
+ * used.  value: what follows the '=', NULL if there is none.
+ */
+bool slab_param(const char *name, const char *value);
 /* Called once by mm_init(), after the page allocator. */
 void kmem_cache_init(void);
 /*
@@ -189,6 +211,78 @@ struct slabinfo {
 void kmem_cache_for_each_info(void (*fn)(const struct slabinfo *info,
 					 void *arg),
 			      void *arg);
+
+/* ---- looking at caches: /sys/kernel/slab ---- */
+
+/*
+ * The cache made before prev, NULL: the newest; NULL after the oldest.  It is
+ * kept for the caller, and prev is let go; each cache that is there all the
+ * while is seen once.  A destroyed cache that is kept is empty, and what is
+ * written to it does nothing.  Task context, no spinlock.
+ */
+struct kmem_cache *kmem_cache_next(struct kmem_cache *prev);
+/* Let a cache go that kmem_cache_next() gave; NULL does nothing. */
+void kmem_cache_put(struct kmem_cache *s);
+
+/*
+ * The directory's name: that of its kind (":a-0000104") if others may share
+ * the cache, else its own.  KMEM_CACHE_ID_SIZE bytes are enough.
+ */
+#define KMEM_CACHE_ID_SIZE 32
+void kmem_cache_id(const struct kmem_cache *s, char *buf, size_t size);
+/*
+ * The n-th name, from 0, that is a link to a cache others may share: the
+ * first one's, then those that were merged with it.  False: no more.
+ */
+bool kmem_cache_link(struct kmem_cache *s, unsigned int n, char *buf,
+		     size_t size);
+
+/* One node's part of a cache. */
+struct kmem_cache_node_state {
+	unsigned long nr_slabs;
+	unsigned long nr_partial; /* of them neither full nor gone */
+	unsigned long nr_objects; /* in all slabs */
+	unsigned long in_use;	  /* by callers */
+	unsigned long in_partial; /* out of slabs that are partly free */
+};
+struct kmem_cache_state {
+	slab_flags_t flags;
+	void (*ctor)(void *obj);
+	unsigned int object_size; /* bytes the caller may use */
+	unsigned int size_bytes;  /* with overhead */
+	unsigned int align;
+	unsigned int order;
+	unsigned int objects_per_slab;
+	unsigned int min_partial; /* empty slabs kept on each node */
+	unsigned int cpu_objects; /* free objects a processor may keep */
+	unsigned int nr_aliases;
+	struct kmem_cache_node_state node[MAX_NUMNODES];
+};
+void kmem_cache_get_state(struct kmem_cache *s, struct kmem_cache_state *state);
+/* Empty slabs to keep on each node; more than that go at once. */
+void kmem_cache_set_min_partial(struct kmem_cache *s, unsigned int nr);
+
+/* Objects that one place in the code allocated, or freed last. */
+struct kmem_cache_caller {
+	const void *caller;
+	unsigned long nr_objects;
+	u64 min_age_ns, max_age_ns, sum_age_ns;
+	u64 cpus;  /* a bit each */
+	u64 nodes; /* where the objects lie */
+};
+/*
+ * Who allocated, or (freed) who freed before that, the objects in use, most
+ * first; callers beyond max are left out.  The number of callers filled in, or
+ * -ENOSYS without SLAB_STORE_USER.  Task context.
+ */
+int kmem_cache_callers(struct kmem_cache *s, bool freed,
+		       struct kmem_cache_caller *callers, unsigned int max);
+/*
+ * Check every object of every slab as its debugging flags allow, and report
+ * what is wrong; the number of objects that are.
+ */
+unsigned long kmem_cache_validate(struct kmem_cache *s);
+
 /* Panics with what is wrong in any cache. */
 void slab_validate(void);
 

@@ -19,6 +19,7 @@
  * 5. Failure.  kmem_cache_create() fails whole.  A cache destroyed with
  *    objects in use is reported and leaked, and still works.
  */
+#include <quire/errno.h>
 #include <quire/failure.h>
 #include <quire/gfp.h>
 #include <quire/port.h>
@@ -173,7 +174,9 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 	/* Exact for offset * size < 2^44: a slab is at most 2^22 bytes. */
 	s->reciprocal = ((1UL << 44) + s->size - 1) / s->size;
 	s->capacity = magazine_capacity(s);
-	s->max_empty = (u8)max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
+	s->max_empty = max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
+	s->nr_pins = 1;
+	INIT_LIST_HEAD(&s->aliases);
 	s->slot[0] = &no_magazine;
 	for_each_slot(i)
 		s->slot[i] = &no_magazine;
@@ -189,11 +192,18 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 static void list_cache(struct kmem_cache *s)
 {
 	spin_lock(&slab_state.lock);
+	s->serial = slab_state.nr_made++;
 	list_add(&s->list, &slab_state.caches);
 	spin_unlock(&slab_state.lock);
 }
 
 /* ---- merging ---- */
+
+bool slab_is_shareable(const struct kmem_cache *s)
+{
+	return !s->internal && !s->ctor && !(s->flags & SLAB_MERGE_NEVER) &&
+	       !slab_params.nomerge;
+}
 
 static bool can_share(const struct kmem_cache *s, u32 object_size, u32 align,
 		      slab_flags_t flags)
@@ -201,18 +211,20 @@ static bool can_share(const struct kmem_cache *s, u32 object_size, u32 align,
 	u32 size = (u32)ALIGN(ALIGN(object_size, (u32)WORD), align);
 
 	/* Without users it is being destroyed, or leaked. */
-	if (!s->refcount || s->internal || s->ctor ||
-	    s->flags & SLAB_MERGE_NEVER)
+	if (!s->refcount || !slab_is_shareable(s) ||
+	    (s->flags ^ flags) & SLAB_MERGE_SAME)
 		return false;
-	if ((s->flags ^ flags) & SLAB_MERGE_SAME)
-		return false;
-	return s->size == size && IS_ALIGNED(s->size, align) &&
-	       s->align >= align;
+	/* Objects lie at multiples of the size, which is one of align. */
+	return s->size == size;
 }
 
-/* An existing cache that serves as well, with one more user; or NULL. */
+/*
+ * An existing cache that serves as well, with one more user and name; or NULL.
+ * *alias is NULL afterwards if it was used.
+ */
 static struct kmem_cache *find_mergeable(u32 object_size, u32 align,
-					 slab_flags_t flags)
+					 slab_flags_t flags,
+					 struct slab_alias **alias)
 {
 	struct kmem_cache *s, *found = NULL;
 
@@ -223,12 +235,29 @@ static struct kmem_cache *find_mergeable(u32 object_size, u32 align,
 			s->refcount++;
 			/* What both may use must be cleared for both. */
 			s->object_size = max(s->object_size, object_size);
+			s->align = max(s->align, align);
+			if (slab_add_alias_locked(s, *alias))
+				*alias = NULL;
 			found = s;
 			break;
 		}
 	}
 	spin_unlock(&slab_state.lock);
 	return found;
+}
+
+static struct kmem_cache *try_share(const char *name, u32 object_size,
+				    u32 align, slab_flags_t flags)
+{
+	struct slab_alias *alias = kmalloc(sizeof(*alias), GFP_KERNEL);
+	struct kmem_cache *s;
+
+	if (!alias)
+		return ERR_PTR(-ENOMEM);
+	strscpy(alias->name, name, sizeof(alias->name));
+	s = find_mergeable(object_size, align, flags, &alias);
+	kfree(alias);
+	return s;
 }
 
 /* ---- life ---- */
@@ -244,10 +273,11 @@ static struct kmem_cache *try_create(const char *name, unsigned int size,
 	if (!name || !size || size > KMALLOC_MAX_SIZE || align > PAGE_SIZE ||
 	    align & (align - 1) || WARN_ON_ONCE(flags & ~SLAB_KNOWN_FLAGS))
 		return NULL;
-	if (!ctor && !(flags & SLAB_MERGE_NEVER) && !slab_params.nomerge) {
-		s = find_mergeable(size, align, flags);
+	if (!ctor && !(flags & SLAB_MERGE_NEVER) && !slab_params.nomerge &&
+	    slab_state.has_kmalloc) {
+		s = try_share(name, size, align, flags);
 		if (s)
-			return s;
+			return IS_ERR(s) ? NULL : s;
 	}
 	s = kmem_cache_alloc(slab_state.cache_cache, GFP_KERNEL);
 	if (!s)
@@ -293,6 +323,32 @@ static unsigned long nr_slabs(const struct kmem_cache *s)
 	return nr;
 }
 
+static void free_magazines(struct kmem_cache *s)
+{
+	for_each_slot(i) {
+		void *c = s->slot[i];
+
+		if (c == &no_magazine)
+			continue;
+		WRITE_ONCE(s->slot[i], &no_magazine);
+		kmem_cache_free(slab_state.magazine_cache, c);
+	}
+}
+
+/* Names may be looked at until the descriptor is gone, but not these. */
+static void free_aliases(struct kmem_cache *s)
+{
+	struct slab_alias *alias, *next;
+	struct list_head gone;
+
+	INIT_LIST_HEAD(&gone);
+	spin_lock(&slab_state.lock);
+	list_splice_init(&s->aliases, &gone);
+	spin_unlock(&slab_state.lock);
+	list_for_each_entry_safe(alias, next, &gone, list)
+		kfree(alias);
+}
+
 void kmem_cache_destroy(struct kmem_cache *s)
 {
 	bool last;
@@ -309,15 +365,15 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	if (nr_slabs(s)) {
 		printk("BUG %s: destroyed with %lu objects in use\n", s->name,
 		       kmem_cache_in_use(s));
+		slab_report_used(s);
 		return;
 	}
 	spin_lock(&slab_state.lock);
 	list_del(&s->list);
 	spin_unlock(&slab_state.lock);
-	for_each_slot(i)
-		if (s->slot[i] != &no_magazine)
-			kmem_cache_free(slab_state.magazine_cache, s->slot[i]);
-	kmem_cache_free(slab_state.cache_cache, s);
+	free_magazines(s);
+	free_aliases(s);
+	kmem_cache_put(s);
 }
 
 int kmem_cache_shrink(struct kmem_cache *s)
@@ -360,14 +416,7 @@ unsigned long kmem_cache_shrink_all(void)
 static void drain_everywhere(struct kmem_cache *s)
 {
 	drain_all_cpus(s);
-	for_each_slot(i) {
-		void *c = s->slot[i];
-
-		if (c != &no_magazine) {
-			s->slot[i] = &no_magazine;
-			kmem_cache_free(slab_state.magazine_cache, c);
-		}
-	}
+	free_magazines(s);
 }
 
 unsigned long kmem_cache_drain_all(void)
@@ -426,6 +475,7 @@ void kmem_cache_init(void)
 		&boot_magazine_cache.cache, boot_nodes[1], "kmem_cache_cpu",
 		sizeof(struct kmem_cache_cpu) + MAGAZINE_MAX * sizeof(void *));
 	kmalloc_init();
+	slab_state.has_kmalloc = true;
 	xa_node_cache =
 		kmem_cache_create("radix_tree_node", xa_node_size, 0,
 				  SLAB_PANIC | SLAB_RECLAIM_ACCOUNT, NULL);

@@ -218,9 +218,9 @@ TEST(caches_can_be_made_on_all_processors_at_once)
 
 TEST(caches_that_differ_in_what_matters_are_not_shared)
 {
-	struct kmem_cache *plain = kmem_cache_create("a", 1168, 8, 0, NULL);
-	struct kmem_cache *aligned = kmem_cache_create("b", 1168, 16, 0, NULL);
-	struct kmem_cache *like = kmem_cache_create("c", 1168, 4, 0, NULL);
+	struct kmem_cache *plain = kmem_cache_create("a", 1160, 8, 0, NULL);
+	struct kmem_cache *aligned = kmem_cache_create("b", 1160, 16, 0, NULL);
+	struct kmem_cache *like = kmem_cache_create("c", 1160, 4, 0, NULL);
 
 	CHECK(plain && aligned);
 	CHECK(plain != aligned);

@@ -15,10 +15,13 @@
  * Source: Linux's Documentation/core-api/memory-allocation.rst.
  */
 #include <quire/gfp.h>
+#include <quire/printk.h>
 #include <quire/string.h>
 #include <quire/vmstat.h>
 
 #include "mm/slab/slab_internal.h"
+
+#define CALLER __builtin_return_address(0)
 
 /* mapping_index of the first frame of a large block; no address. */
 #define LARGE_MARK 0x6c61726765000000UL
@@ -67,38 +70,74 @@ static inline struct kmem_cache *kmalloc_slab(size_t size, gfp_t gfp)
 	return kmalloc_caches[kmalloc_type(gfp)][index];
 }
 
-void *__kmalloc(size_t size, gfp_t gfp)
+static u32 absurd_told;
+
+/* Reported once, with who wants it. */
+static noinline void *too_large(size_t size, gfp_t gfp, const void *caller)
 {
-	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
-		return kmalloc_large(size, gfp);
-	if (unlikely(!size))
-		return ZERO_SIZE_PTR;
-	return kmem_cache_alloc(kmalloc_slab(size, gfp), gfp);
+	if (!(gfp & __GFP_NOWARN) &&
+	    !__atomic_exchange_n(&absurd_told, 1, __ATOMIC_RELAXED))
+		printk("WARNING: kmalloc: %zu bytes wanted by %p, at most %lu "
+		       "can be had\n",
+		       size, caller, KMALLOC_MAX_SIZE);
+	return NULL;
 }
 
-void *kmalloc_node(size_t size, gfp_t gfp, int nid)
-{
-	if (unlikely(!size || size > KMALLOC_MAX_CACHE_SIZE))
-		return __kmalloc(size, gfp);
-	return kmem_cache_alloc_node(kmalloc_slab(size, gfp), gfp, nid);
-}
-
-void *kmalloc_large(size_t size, gfp_t gfp)
+static void *alloc_large(size_t size, gfp_t gfp, int nid, const void *caller)
 {
 	unsigned int order = 0;
 	struct page *page;
 
-	if (size > KMALLOC_MAX_SIZE)
-		return NULL;
+	if (unlikely(size > KMALLOC_MAX_SIZE))
+		return too_large(size, gfp, caller);
 	while (PAGE_SIZE << order < size)
 		order++;
-	page = alloc_pages((gfp & ~__GFP_RECLAIMABLE) | __GFP_COMP, order);
+	page = alloc_pages_node(nid, (gfp & ~__GFP_RECLAIMABLE) | __GFP_COMP,
+				order);
 	if (!page)
 		return NULL;
 	page->mapping_index = LARGE_MARK | order;
 	mod_page_stat(page, NST_nr_slab_unreclaimable, 1L << order);
 	__atomic_fetch_add(&slab_state.nr_large, 1, __ATOMIC_RELAXED);
 	return page_address(page);
+}
+
+void *kmalloc_large(size_t size, gfp_t gfp)
+{
+	return alloc_large(size, gfp, NUMA_NO_NODE, CALLER);
+}
+
+static __always_inline void *alloc_any(size_t size, gfp_t gfp,
+				       const void *caller)
+{
+	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
+		return alloc_large(size, gfp, NUMA_NO_NODE, caller);
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	return slab_alloc_fast(kmalloc_slab(size, gfp), gfp, caller);
+}
+
+void *__kmalloc(size_t size, gfp_t gfp)
+{
+	return alloc_any(size, gfp, CALLER);
+}
+
+void *kmalloc_node(size_t size, gfp_t gfp, int nid)
+{
+	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
+		return alloc_large(size, gfp, nid, CALLER);
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	return slab_alloc_node(kmalloc_slab(size, gfp), gfp, nid, CALLER);
+}
+
+size_t kmalloc_size_roundup(size_t size)
+{
+	if (!size || size > KMALLOC_MAX_SIZE)
+		return size;
+	if (size > KMALLOC_MAX_CACHE_SIZE)
+		return PAGE_SIZE << fls_long((size - 1) >> PAGE_SHIFT);
+	return kmalloc_slab(size, GFP_KERNEL)->object_size;
 }
 
 /* The descriptor if p is the start of a large block. */
@@ -116,13 +155,13 @@ static struct page *large_page(const void *p)
 	return page;
 }
 
-void kfree_large(const void *p)
+void kfree_large(const void *p, const void *caller)
 {
 	struct page *page = large_page(p);
 	unsigned int order;
 
 	if (!page) {
-		slab_report(NULL, p, "not an allocated block");
+		slab_report(NULL, p, "not an allocated block", caller);
 		return;
 	}
 	order = page->mapping_index & 0xff;
@@ -144,12 +183,18 @@ size_t ksize(const void *p)
 		return s->object_size;
 	page = large_page(p);
 	if (!page) {
-		slab_report(NULL, p, "size of what is not an allocated block");
+		slab_report(NULL, p, "size of what is not an allocated block",
+			    CALLER);
 		return 0;
 	}
 	return PAGE_SIZE << (page->mapping_index & 0xff);
 }
 
+/*
+ * With __GFP_ZERO in each call for a block, all bytes that were never asked for
+ * are zero: a block is cleared whole when it is made, and behind its new end
+ * when it shrinks in its place.
+ */
 void *krealloc(const void *p, size_t new_size, gfp_t gfp)
 {
 	void *block = (void *)(uintptr_t)p;
@@ -157,37 +202,37 @@ void *krealloc(const void *p, size_t new_size, gfp_t gfp)
 	void *new_block;
 
 	if (!new_size) {
-		kfree(p);
+		slab_kfree(p, CALLER);
 		return ZERO_SIZE_PTR;
 	}
 	old_size = ksize(p);
-	if (new_size <= old_size)
+	if (new_size <= old_size) {
+		if (gfp & __GFP_ZERO)
+			memset((char *)block + new_size, 0,
+			       old_size - new_size);
 		return block;
-	new_block = __kmalloc(new_size, gfp);
+	}
+	new_block = alloc_any(new_size, gfp, CALLER);
 	if (!new_block)
 		return NULL;
 	if (old_size)
 		memcpy(new_block, p, old_size);
-	kfree(p);
+	slab_kfree(p, CALLER);
 	return new_block;
 }
 
 void *kmemdup(const void *src, size_t len, gfp_t gfp)
 {
-	void *copy = __kmalloc(len, gfp);
+	void *copy = alloc_any(len, gfp, CALLER);
 
 	return copy && len ? memcpy(copy, src, len) : copy;
 }
 
-char *kstrndup(const char *s, size_t max, gfp_t gfp)
+static char *copy_string(const char *s, size_t len, gfp_t gfp,
+			 const void *caller)
 {
-	size_t len;
-	char *copy;
+	char *copy = alloc_any(len + 1, gfp, caller);
 
-	if (!s)
-		return NULL;
-	len = strnlen(s, max);
-	copy = __kmalloc(len + 1, gfp);
 	if (!copy)
 		return NULL;
 	memcpy(copy, s, len);
@@ -195,9 +240,14 @@ char *kstrndup(const char *s, size_t max, gfp_t gfp)
 	return copy;
 }
 
+char *kstrndup(const char *s, size_t max, gfp_t gfp)
+{
+	return s ? copy_string(s, strnlen(s, max), gfp, CALLER) : NULL;
+}
+
 char *kstrdup(const char *s, gfp_t gfp)
 {
-	return s ? kmemdup(s, strlen(s) + 1, gfp) : NULL;
+	return s ? copy_string(s, strlen(s), gfp, CALLER) : NULL;
 }
 
 void kfree_sensitive(const void *p)
@@ -208,7 +258,7 @@ void kfree_sensitive(const void *p)
 		memset((void *)(uintptr_t)p, 0, size);
 	/* The compiler must not see that nobody reads the zeroes. */
 	barrier();
-	kfree(p);
+	slab_kfree(p, CALLER);
 }
 
 void kmalloc_init(void)

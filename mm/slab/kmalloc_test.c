@@ -93,7 +93,69 @@ TEST(large_blocks_are_frames_and_behave_alike)
 		memset(p, 0xab, ksize(p));
 		kfree(p);
 	}
-	CHECK(!kmalloc(KMALLOC_MAX_SIZE + 1, GFP_KERNEL));
+	CHECK(!kmalloc(KMALLOC_MAX_SIZE + 1, GFP_KERNEL | __GFP_NOWARN));
+}
+
+TEST(an_absurd_size_is_reported_once_and_refused)
+{
+	volatile size_t absurd = ~(size_t)0;
+
+	absurd_told = 0;
+	test_expect_report("WARNING: kmalloc: 18446744073709551615 bytes");
+	CHECK(!kmalloc(absurd, GFP_KERNEL));
+	CHECK(!kmalloc(absurd - 4095, GFP_KERNEL));
+	CHECK(!kmalloc_node(absurd, GFP_KERNEL, 0));
+	CHECK(!kzalloc(absurd, GFP_KERNEL));
+	CHECK_EQ(test_expect_end(), 1);
+	CHECK_EQ(kmalloc_size_roundup(absurd), absurd);
+}
+
+TEST(a_size_rounded_up_is_what_a_block_of_it_has)
+{
+	static const size_t sizes[] = {
+		0,     1,     8,     9,		96,
+		97,    192,   193,   8192,	8193,
+		16384, 16385, 99999, 1UL << 20, KMALLOC_MAX_SIZE};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		void *p = kmalloc(sizes[i], GFP_KERNEL);
+
+		CHECK(p);
+		CHECK_EQ(kmalloc_size_roundup(sizes[i]), ksize(p));
+		kfree(p);
+	}
+}
+
+TEST(what_a_zeroed_block_grows_by_is_zero)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	u8 *p = kmalloc(60, GFP_KERNEL | __GFP_ZERO);
+
+	CHECK(p);
+	memset(p, 0xff, 60);
+	p = krealloc(p, 20, gfp); /* in its place */
+	p = krealloc(p, 64, gfp); /* in its place */
+	CHECK(p);
+	for (int i = 0; i < 64; i++)
+		CHECK_EQ(p[i], i < 20 ? 0xff : 0);
+	memset(p, 0xff, 64);
+	p = krealloc(p, 3000, gfp);
+	CHECK(p);
+	for (int i = 0; i < 3000; i++)
+		CHECK_EQ(p[i], i < 64 ? 0xff : 0);
+	kfree(p);
+}
+
+TEST(a_bulk_free_takes_whatever_kfree_takes)
+{
+	void *p[4] = {kmalloc(10, GFP_KERNEL), NULL,
+		      kmalloc(100000, GFP_KERNEL), ZERO_SIZE_PTR};
+
+	CHECK(p[0] && p[2]);
+	kfree_bulk(4, p);
+	test_expect_report("BUG kfree: not an allocated block");
+	kfree_bulk(1, (void *[]){p[2]});
+	CHECK_EQ(test_expect_end(), 1);
 }
 
 TEST(arrays_whose_size_overflows_are_refused)

@@ -60,7 +60,7 @@ void *slab_alloc_direct(struct kmem_cache *s, gfp_t gfp, int nid,
 	return obj;
 }
 
-static void *zeroed(const struct kmem_cache *s, void *obj)
+void *slab_zeroed(const struct kmem_cache *s, void *obj)
 {
 	/* A constructed object is not its caller's to clear. */
 	if (WARN_ON_ONCE(s->ctor))
@@ -88,8 +88,8 @@ static struct kmem_cache_cpu *get_magazine(struct kmem_cache *s)
 	return c;
 }
 
-static noinline void *alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
-				 const void *caller)
+noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
+			       const void *caller)
 {
 	struct kmem_cache_cpu *c;
 	unsigned int got;
@@ -114,7 +114,7 @@ static noinline void *alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
 		slab_give(s, got, objs);
 	*slab_word(s, obj) = 0;
 out:
-	return obj && gfp & __GFP_ZERO ? zeroed(s, obj) : obj;
+	return obj && gfp & __GFP_ZERO ? slab_zeroed(s, obj) : obj;
 }
 
 /* ---- slow paths: free ---- */
@@ -182,7 +182,7 @@ static noinline void free_slow(struct kmem_cache *s, void *obj,
 	struct kmem_cache_cpu *c;
 
 	if (unlikely(fault)) {
-		slab_report(s, obj, fault);
+		slab_report(s, obj, fault, caller);
 		return;
 	}
 	if (s->flags & SLAB_DEBUG_FLAGS && !slab_debug_free(s, obj, caller)) {
@@ -223,22 +223,7 @@ unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int slot)
 
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
-	struct kmem_cache_cpu *c = s->slot[arch_task_slot()];
-	unsigned long last;
-	void *obj;
-
-	if (CONFIG_DEBUG_LOCKS && gfpflags_allow_blocking(gfp))
-		might_sleep();
-	if (should_fail() && !(gfp & __GFP_NOFAIL))
-		return NULL;
-	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last)))
-		return alloc_slow(s, gfp, NUMA_NO_NODE, CALLER);
-	obj = c->objs[last];
-	WRITE_ONCE(c->avail, last);
-	*slab_word(s, obj) = 0;
-	if (unlikely(gfp & __GFP_ZERO))
-		return zeroed(s, obj);
-	return obj;
+	return slab_alloc_fast(s, gfp, CALLER);
 }
 
 /* Too dear for every free; a flush sees the rest. */
@@ -249,7 +234,8 @@ static __always_inline bool debug_is_object(const struct kmem_cache *s,
 	       slab_index(s, slab_head(virt_to_page(obj)), obj) != SLAB_NIL;
 }
 
-static __always_inline void free_fast(struct kmem_cache *s, void *obj)
+static __always_inline void free_fast(struct kmem_cache *s, void *obj,
+				      const void *caller)
 {
 	struct kmem_cache_cpu *c = s->slot[arch_task_slot()];
 	unsigned long avail = READ_ONCE(c->avail);
@@ -258,7 +244,7 @@ static __always_inline void free_fast(struct kmem_cache *s, void *obj)
 
 	if (unlikely((*word ^ key) < SLAB_KEY_SLACK || avail >= c->capacity ||
 		     !debug_is_object(s, obj))) {
-		free_slow(s, obj, CALLER);
+		free_slow(s, obj, caller);
 		return;
 	}
 	*word = key;
@@ -272,23 +258,34 @@ static __always_inline bool is_frame(const void *obj)
 	return __pa(obj) >> PAGE_SHIFT < max_pfn;
 }
 
-static noinline void bad_free(struct kmem_cache *s, const void *obj)
+static noinline void bad_free(struct kmem_cache *s, const void *obj,
+			      const void *caller)
 {
+	struct kmem_cache *owner = slab_cache_of(obj);
+
 	slab_report(s, obj,
-		    slab_cache_of(obj) ? "free into the wrong cache"
-				       : "free of what is no slab object");
+		    owner ? "free into the wrong cache"
+			  : "free of what is no slab object",
+		    caller);
+	if (owner)
+		printk("  it belongs to %s\n", owner->name);
+}
+
+static __always_inline void free_one(struct kmem_cache *s, void *obj,
+				     const void *caller)
+{
+	if (unlikely(!is_frame(obj) || virt_to_page(obj)->slab_cache != s))
+		bad_free(s, obj, caller);
+	else
+		free_fast(s, obj, caller);
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *obj)
 {
-	if (unlikely(!is_frame(obj) || virt_to_page(obj)->slab_cache != s)) {
-		bad_free(s, obj);
-		return;
-	}
-	free_fast(s, obj);
+	free_one(s, obj, CALLER);
 }
 
-void kfree(const void *p)
+static __always_inline void free_any(const void *p, const void *caller)
 {
 	struct page *page;
 
@@ -296,18 +293,34 @@ void kfree(const void *p)
 		return;
 	page = virt_to_page(p);
 	if (likely(is_frame(p) && PageSlab(page)))
-		free_fast(page->slab_cache, (void *)(uintptr_t)p);
+		free_fast(page->slab_cache, (void *)(uintptr_t)p, caller);
 	else
-		kfree_large(p);
+		kfree_large(p, caller);
+}
+
+void kfree(const void *p)
+{
+	free_any(p, CALLER);
+}
+
+void slab_kfree(const void *p, const void *caller)
+{
+	free_any(p, caller);
+}
+
+void *slab_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid,
+		      const void *caller)
+{
+	if (nid == NUMA_NO_NODE || nr_node_ids == 1)
+		return slab_alloc_fast(s, gfp, caller);
+	if (should_fail() && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	return slab_alloc_slow(s, gfp, nid, caller);
 }
 
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid)
 {
-	if (nid == NUMA_NO_NODE || nr_node_ids == 1)
-		return kmem_cache_alloc(s, gfp);
-	if (should_fail() && !(gfp & __GFP_NOFAIL))
-		return NULL;
-	return alloc_slow(s, gfp, nid, CALLER);
+	return slab_alloc_node(s, gfp, nid, CALLER);
 }
 
 /* ---- many at once ---- */
@@ -315,10 +328,11 @@ void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid)
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
 			  void **objs)
 {
+	const void *caller = CALLER;
 	size_t done;
 
 	for (done = 0; done < nr; done++) {
-		objs[done] = kmem_cache_alloc(s, gfp);
+		objs[done] = slab_alloc_fast(s, gfp, caller);
 		if (unlikely(!objs[done])) {
 			kmem_cache_free_bulk(s, done, objs);
 			return 0;
@@ -329,6 +343,13 @@ int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
 
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **objs)
 {
+	const void *caller = CALLER;
+
+	if (!s) {
+		while (nr--)
+			free_any(objs[nr], caller);
+		return;
+	}
 	while (nr--)
-		kmem_cache_free(s, objs[nr]);
+		free_one(s, objs[nr], caller);
 }

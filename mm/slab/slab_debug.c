@@ -33,37 +33,37 @@
 /* More from one cache tell nothing new and bury the first. */
 #define MAX_REPORTS 16
 
-static struct slab_track *track_of(const struct kmem_cache *s, const void *obj,
-				   enum track_item item)
-{
-	return (struct slab_track *)((uintptr_t)obj + s->track_offset) + item;
-}
-
 static void print_track(const struct kmem_cache *s, const void *obj,
 			enum track_item item, const char *what)
 {
-	const struct slab_track *t = track_of(s, obj, item);
+	const struct slab_track *t = slab_track_of(s, obj, item);
 
 	if (t->caller)
 		printk("  %s by %p on CPU %u at %llu ns\n", what, t->caller,
 		       t->cpu, (unsigned long long)t->time_ns);
 }
 
-/* Name the cache and the object, and who had it; no lock held. */
-void slab_report(struct kmem_cache *s, const void *obj, const char *what)
+void slab_print_users(struct kmem_cache *s, const void *obj)
 {
-	if (!s) {
-		printk("BUG kfree: %s: %p\n", what, obj);
+	if (!(s->flags & SLAB_STORE_USER))
 		return;
-	}
-	if (__atomic_fetch_add(&s->nr_reports, 1, __ATOMIC_RELAXED) >=
-	    MAX_REPORTS)
+	print_track(s, obj, TRACK_ALLOC, "allocated");
+	print_track(s, obj, TRACK_FREE, "freed");
+}
+
+/* Name the cache, the object and who had it; no lock held. */
+void slab_report(struct kmem_cache *s, const void *obj, const char *what,
+		 const void *caller)
+{
+	if (s && __atomic_fetch_add(&s->nr_reports, 1, __ATOMIC_RELAXED) >=
+			 MAX_REPORTS)
 		return;
-	printk("BUG %s: %s: %p\n", s->name, what, obj);
-	if (obj && s->flags & SLAB_STORE_USER && slab_cache_of(obj) == s) {
-		print_track(s, obj, TRACK_ALLOC, "allocated");
-		print_track(s, obj, TRACK_FREE, "freed");
-	}
+	printk("BUG %s: %s: %p\n", s ? s->name : "kfree", what, obj);
+	if (caller)
+		printk("  found in a call from %p\n", caller);
+	if (s && obj && slab_cache_of(obj) == s &&
+	    slab_index(s, slab_head(virt_to_page(obj)), obj) != SLAB_NIL)
+		slab_print_users(s, obj);
 }
 
 /* Count objects that will never be handed out or taken back again. */
@@ -75,7 +75,7 @@ void slab_contain(struct kmem_cache *s, unsigned int nr)
 static void set_track(struct kmem_cache *s, void *obj, enum track_item item,
 		      const void *caller)
 {
-	struct slab_track *t = track_of(s, obj, item);
+	struct slab_track *t = slab_track_of(s, obj, item);
 
 	if (!(s->flags & SLAB_STORE_USER))
 		return;
@@ -123,6 +123,23 @@ static bool red_zones_are(const struct kmem_cache *s, const void *obj, u8 value)
 	       all_bytes(red_right(s, obj), red_right_size(s), value);
 }
 
+/* Free or in use, or just changing between the two. */
+static bool red_zones_are_sane(const struct kmem_cache *s, const void *obj)
+{
+	const u8 *right = red_right(s, obj);
+
+	if (!(s->flags & SLAB_RED_ZONE))
+		return true;
+	for (const u8 *b = (const u8 *)obj - s->left_pad;
+	     b < right + red_right_size(s); b++) {
+		if (b == (const u8 *)obj)
+			b = right;
+		if (*b != RED_FREE && *b != RED_IN_USE)
+			return false;
+	}
+	return true;
+}
+
 static void poison(struct kmem_cache *s, void *obj)
 {
 	memset(obj, POISON_FREE, s->object_size);
@@ -135,6 +152,19 @@ static bool poison_is_whole(const struct kmem_cache *s, const void *obj)
 
 	return all_bytes(bytes, s->object_size - 1, POISON_FREE) &&
 	       bytes[s->object_size - 1] == POISON_END;
+}
+
+const char *slab_debug_fault(const struct kmem_cache *s, const void *obj,
+			     bool is_free)
+{
+	if (!is_free)
+		return red_zones_are_sane(s, obj) ? NULL
+						  : "red zone overwritten";
+	if (!red_zones_are(s, obj, RED_FREE))
+		return "red zone of a free object overwritten";
+	if (is_poisoned(s) && !poison_is_whole(s, obj))
+		return "poison overwritten";
+	return NULL;
 }
 
 static void trace(const struct kmem_cache *s, const char *what, const void *obj,
@@ -151,24 +181,21 @@ void slab_debug_init(struct kmem_cache *s, void *obj)
 	if (is_poisoned(s))
 		poison(s, obj);
 	if (s->flags & SLAB_STORE_USER)
-		memset(track_of(s, obj, TRACK_ALLOC), 0,
+		memset(slab_track_of(s, obj, TRACK_ALLOC), 0,
 		       2 * sizeof(struct slab_track));
 }
 
 /* False: written to while free; the object must not be handed out. */
 bool slab_debug_alloc(struct kmem_cache *s, void *obj, const void *caller)
 {
-	if (!red_zones_are(s, obj, RED_FREE)) {
-		slab_report(s, obj, "red zone of a free object overwritten");
+	const char *fault = slab_debug_fault(s, obj, true);
+
+	if (fault) {
+		slab_report(s, obj, fault, caller);
 		return false;
 	}
-	if (is_poisoned(s)) {
-		if (!poison_is_whole(s, obj)) {
-			slab_report(s, obj, "poison overwritten");
-			return false;
-		}
+	if (is_poisoned(s))
 		memset(obj, POISON_IN_USE, s->object_size);
-	}
 	set_red_zones(s, obj, RED_IN_USE);
 	set_track(s, obj, TRACK_ALLOC, caller);
 	trace(s, "alloc", obj, caller);
@@ -179,7 +206,7 @@ bool slab_debug_alloc(struct kmem_cache *s, void *obj, const void *caller)
 bool slab_debug_free(struct kmem_cache *s, void *obj, const void *caller)
 {
 	if (!red_zones_are(s, obj, RED_IN_USE)) {
-		slab_report(s, obj, "red zone overwritten");
+		slab_report(s, obj, "red zone overwritten", caller);
 		return false;
 	}
 	set_track(s, obj, TRACK_FREE, caller);

@@ -99,12 +99,12 @@ TEST(the_last_users_are_named)
 	struct kmem_cache *s = make(SLAB_STORE_USER, NULL);
 	void *obj = kmem_cache_alloc(s, GFP_KERNEL);
 
-	CHECK(track_of(s, obj, TRACK_ALLOC)->caller);
-	CHECK(!track_of(s, obj, TRACK_FREE)->caller);
+	CHECK(slab_track_of(s, obj, TRACK_ALLOC)->caller);
+	CHECK(!slab_track_of(s, obj, TRACK_FREE)->caller);
 	kmem_cache_free(s, obj);
-	CHECK(track_of(s, obj, TRACK_FREE)->caller);
+	CHECK(slab_track_of(s, obj, TRACK_FREE)->caller);
 	test_expect_report("BUG test: example");
-	slab_report(s, obj, "example");
+	slab_report(s, obj, "example", NULL);
 	CHECK_EQ(test_expect_end(), 1);
 	kmem_cache_destroy(s);
 }

@@ -5,6 +5,7 @@
 #ifndef MM_SLAB_INTERNAL_H
 #define MM_SLAB_INTERNAL_H
 
+#include <quire/failure.h>
 #include <quire/list.h>
 #include <quire/mm_types.h>
 #include <quire/percpu.h>
@@ -66,11 +67,15 @@ struct kmem_cache {
 	u32 align;
 	u32 capacity;	     /* of its magazines; 0: none */
 	u8 order, min_order; /* preferred, and when memory is scarce */
-	u8 max_empty;	     /* slabs kept per node for the next burst */
 	bool internal;	     /* the allocator's own: not in leak reports */
-	u32 refcount;	     /* creators, under the cache list's lock */
-	u32 nr_reports;	     /* atomic */
-	u64 nr_contained;    /* objects given up after errors; atomic */
+	u32 max_empty;	     /* slabs kept per node for the next burst */
+	/* These four are under the cache list's lock. */
+	u32 refcount; /* creators */
+	u32 nr_pins;  /* who may still look at the descriptor */
+	u64 serial;
+	struct list_head aliases;
+	u32 nr_reports;	  /* atomic */
+	u64 nr_contained; /* objects given up after errors; atomic */
 	u64 baseline;
 	gfp_t allocflags;
 	void (*ctor)(void *obj);
@@ -102,10 +107,18 @@ struct slab_track {
 	u32 cpu;
 };
 
+/* A further name of a shared cache. */
+struct slab_alias {
+	struct list_head list;
+	char name[SLAB_NAME_SIZE];
+};
+
 /* All caches, newest first. */
 struct slab_state {
 	spinlock_t lock; /* list, refcounts */
 	struct list_head caches;
+	u64 nr_made;
+	bool has_kmalloc; /* kmalloc() works */
 	struct kmem_cache *cache_cache;
 	struct kmem_cache *magazine_cache;
 	unsigned long nr_large; /* blocks of kmalloc_large(); atomic */
@@ -181,6 +194,14 @@ static inline void *slab_object(const struct kmem_cache *s,
 	       (size_t)index * s->size;
 }
 
+static inline unsigned int slab_objects_for(const struct kmem_cache *s,
+					    unsigned int order)
+{
+	unsigned int nr = (unsigned int)((PAGE_SIZE << order) / s->size);
+
+	return min(nr, SLAB_MAX_OBJECTS);
+}
+
 /* The object's number, or SLAB_NIL: no object begins there. */
 static inline unsigned int slab_index(const struct kmem_cache *s,
 				      const struct page *slab, const void *obj)
@@ -192,6 +213,13 @@ static inline unsigned int slab_index(const struct kmem_cache *s,
 		return SLAB_NIL;
 	index = (unsigned int)(offset * s->reciprocal >> 44);
 	return index * (size_t)s->size == offset ? index : SLAB_NIL;
+}
+
+static inline struct slab_track *slab_track_of(const struct kmem_cache *s,
+					       const void *obj,
+					       enum track_item item)
+{
+	return (struct slab_track *)((uintptr_t)obj + s->track_offset) + item;
 }
 
 static inline void slab_list_add(struct page_list *list, struct page *slab)
@@ -213,14 +241,43 @@ unsigned long slab_release_empty(struct kmem_cache *s, unsigned int keep);
 bool slab_obj_is_free(struct kmem_cache *s, struct page *slab, const void *obj);
 
 /* slab.c: magazines */
+void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
+		      const void *caller);
+void *slab_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid,
+		      const void *caller);
+/* kfree() for another function of the family, on behalf of its caller. */
+void slab_kfree(const void *p, const void *caller);
+void *slab_zeroed(const struct kmem_cache *s, void *obj);
 void *slab_alloc_direct(struct kmem_cache *s, gfp_t gfp, int nid,
 			const void *caller);
 unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int slot);
 /* The cache an object belongs to; NULL: no slab object (not reported). */
 struct kmem_cache *slab_cache_of(const void *obj);
 
+/* What every allocation begins with; caller: for whom. */
+static __always_inline void *slab_alloc_fast(struct kmem_cache *s, gfp_t gfp,
+					     const void *caller)
+{
+	struct kmem_cache_cpu *c = s->slot[arch_task_slot()];
+	unsigned long last;
+	void *obj;
+
+	if (CONFIG_DEBUG_LOCKS && gfpflags_allow_blocking(gfp))
+		might_sleep();
+	if (should_fail() && !(gfp & __GFP_NOFAIL))
+		return NULL;
+	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last)))
+		return slab_alloc_slow(s, gfp, NUMA_NO_NODE, caller);
+	obj = c->objs[last];
+	WRITE_ONCE(c->avail, last);
+	*slab_word(s, obj) = 0;
+	if (unlikely(gfp & __GFP_ZERO))
+		return slab_zeroed(s, obj);
+	return obj;
+}
+
 /* kmalloc.c */
-void kfree_large(const void *p);
+void kfree_large(const void *p, const void *caller);
 void kmalloc_init(void);
 
 /* cache.c */
@@ -228,14 +285,32 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 		      unsigned int object_size, unsigned int align,
 		      slab_flags_t flags, void (*ctor)(void *obj));
 
+/* May another cache become this one?  As far as it is a matter of flags. */
+bool slab_is_shareable(const struct kmem_cache *s);
+
+/* cache_list.c */
+bool slab_add_alias_locked(struct kmem_cache *s, struct slab_alias *alias);
+
+/* slab_walk.c: name the objects in use */
+void slab_report_used(struct kmem_cache *s);
+
 /* slab_params.c: the debugging flags that the command line gives a cache */
 slab_flags_t slab_debug_wanted(const char *name);
 
 /* slab_validate.c */
 void slab_cache_validate(struct kmem_cache *s);
 
-/* slab_debug.c; s NULL: a pointer without a cache */
-void slab_report(struct kmem_cache *s, const void *obj, const char *what);
+/*
+ * slab_debug.c; s NULL: a pointer without a cache; caller NULL: nobody in
+ * particular
+ */
+void slab_report(struct kmem_cache *s, const void *obj, const char *what,
+		 const void *caller);
+/* Who allocated and freed an object, where that is known. */
+void slab_print_users(struct kmem_cache *s, const void *obj);
+/* What is wrong with a free object, or one in use; NULL: nothing. */
+const char *slab_debug_fault(const struct kmem_cache *s, const void *obj,
+			     bool is_free);
 void slab_contain(struct kmem_cache *s, unsigned int nr);
 void slab_debug_init(struct kmem_cache *s, void *obj);
 bool slab_debug_alloc(struct kmem_cache *s, void *obj, const void *caller);

@@ -24,7 +24,6 @@
 #include <quire/printk.h>
 #include <quire/string.h>
 
-#include "mm/init.h"
 #include "mm/slab/slab_internal.h"
 
 #define DEBUG_DEFAULT                                            \

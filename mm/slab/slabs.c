@@ -132,13 +132,12 @@ static struct page *alloc_slab_frames(struct kmem_cache *s, gfp_t gfp, int nid,
 /* A slab of free objects that is on no list; NULL: no memory. */
 struct page *slab_new(struct kmem_cache *s, gfp_t gfp, int nid)
 {
-	unsigned int order, nr;
+	unsigned int order;
 	struct page *slab = alloc_slab_frames(s, gfp, nid, &order);
 
 	if (!slab)
 		return NULL;
-	nr = (unsigned int)((PAGE_SIZE << order) / s->size);
-	slab->private = order << 16 | min(nr, SLAB_MAX_OBJECTS);
+	slab->private = order << 16 | slab_objects_for(s, order);
 	for (unsigned int i = 0; i < 1U << order; i++) {
 		slab[i].slab_cache = s;
 		slab[i].slab_counts = SLAB_NIL << 16 | i;
@@ -280,7 +279,7 @@ static void report_bad_list(struct kmem_cache *s, unsigned int nr_bad)
 	if (likely(!nr_bad))
 		return;
 	slab_contain(s, nr_bad);
-	slab_report(s, NULL, "free list is corrupt: objects given up");
+	slab_report(s, NULL, "free list is corrupt: objects given up", NULL);
 }
 
 static unsigned int take_from_node(struct kmem_cache *s,
@@ -412,7 +411,8 @@ void slab_give(struct kmem_cache *s, unsigned int nr, void **objs)
 			slab_contain(s, nr_bad);
 			slab_report(s, bad,
 				    "written after it was freed, "
-				    "or not an object's start");
+				    "or not an object's start",
+				    NULL);
 		}
 		objs += batch;
 		nr -= batch;
