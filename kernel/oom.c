@@ -20,6 +20,7 @@
 #include <quire/printk.h>
 #include <quire/reclaim.h>
 #include <quire/show.h>
+#include <quire/slab.h>
 #include <quire/vmstat.h>
 
 #include "kernel/sched.h"
@@ -244,6 +245,7 @@ static const char *task_name(void)
 void oom_init(void)
 {
 	static const struct reclaim_ops ops = {
+		.direct_reclaim = kmem_cache_reclaim,
 		.out_of_memory = out_of_memory,
 		.task_reserves = task_reserves,
 		.task_name = task_name,

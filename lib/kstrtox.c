@@ -104,6 +104,29 @@ int kstrtouint(const char *s, unsigned int base, unsigned int *res)
 	return 0;
 }
 
+int kstrtobool(const char *s, bool *res)
+{
+	switch (s[0] == '0' || s[0] == '1' ? s[0] : s[0] | 0x20) {
+	case '1':
+	case 'y':
+	case 't':
+		*res = true;
+		return 0;
+	case '0':
+	case 'n':
+	case 'f':
+		*res = false;
+		return 0;
+	case 'o':
+		if ((s[1] | 0x20) != 'n' && (s[1] | 0x20) != 'f')
+			return -EINVAL;
+		*res = (s[1] | 0x20) == 'n';
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 u64 memparse(const char *s, char **end)
 {
 	static const char suffixes[] = "kmgtpe";

@@ -148,3 +148,26 @@ TEST(strings_lose_blanks_and_show_prefixes)
 	CHECK_EQ(str_has_prefix("self", "selftest="), 0);
 	CHECK_EQ(str_has_prefix("any", ""), 0);
 }
+
+TEST(a_switch_is_on_or_off_or_an_error)
+{
+	static const struct {
+		const char *text;
+		int err;
+		bool on;
+	} cases[] = {
+		{"1", 0, true},	   {"y", 0, true},    {"Yes", 0, true},
+		{"on", 0, true},   {"ON", 0, true},   {"true", 0, true},
+		{"0", 0, false},   {"n", 0, false},   {"No", 0, false},
+		{"off", 0, false}, {"F", 0, false},   {"oops", -EINVAL, 0},
+		{"", -EINVAL, 0},  {"2", -EINVAL, 0}, {"o", -EINVAL, 0},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool on = !cases[i].on;
+
+		CHECK_EQ(kstrtobool(cases[i].text, &on), cases[i].err);
+		if (!cases[i].err)
+			CHECK_EQ(on, cases[i].on);
+	}
+}

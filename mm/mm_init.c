@@ -27,8 +27,7 @@ static void read_params(const char *cmdline)
 
 	while (next_param(&cmdline, word, sizeof(word), &value))
 		for (unsigned int i = 0; i < ARRAY_SIZE(floors); i++)
-			if (floors[i](word, value))
-				break;
+			floors[i](word, value); /* some concern several */
 }
 
 void mm_init(const struct mm_boot *boot, const struct port_ops *ops)

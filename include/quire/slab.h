@@ -21,9 +21,17 @@ typedef u32 slab_flags_t;
 #define SLAB_STORE_USER		((slab_flags_t)0x00010000)
 #define SLAB_RECLAIM_ACCOUNT	((slab_flags_t)0x00020000)
 #define SLAB_PANIC		((slab_flags_t)0x00040000)
-#define SLAB_TRACE		((slab_flags_t)0x00200000)
-#define SLAB_ACCOUNT		((slab_flags_t)0x04000000)
-#define SLAB_NO_MERGE		((slab_flags_t)0x01000000)
+/*
+ * Slabs, not objects, outlive every reader that could have found one of their
+ * objects (quire/rcu.h): inside rcu_read_lock() what was an object stays one of
+ * this cache, though it may have been freed and be another's by now.  Readers
+ * check that it is still what they looked for; a constructor, not each
+ * allocation, prepares what they rely on.
+ */
+#define SLAB_TYPESAFE_BY_RCU ((slab_flags_t)0x00080000)
+#define SLAB_TRACE	     ((slab_flags_t)0x00200000)
+#define SLAB_ACCOUNT	     ((slab_flags_t)0x04000000)
+#define SLAB_NO_MERGE	     ((slab_flags_t)0x01000000)
 
 /* What kmalloc(0) returns; kfree takes it; any access faults. */
 #define ZERO_SIZE_PTR	    ((void *)16)
@@ -184,6 +192,8 @@ void kmem_cache_init(void);
  * the number of pages freed.  Task context.
  */
 unsigned long kmem_cache_shrink_all(void);
+/* The same as a step of direct reclaim (quire/reclaim.h). */
+unsigned long kmem_cache_reclaim(gfp_t gfp, unsigned int order);
 /* The same for all processors: the others must be outside the allocator. */
 unsigned long kmem_cache_drain_all(void);
 /* Objects that callers hold; exact while the others are outside. */

@@ -38,6 +38,9 @@ int __must_check kstrtol(const char *s, unsigned int base, long *res);
 int __must_check kstrtouint(const char *s, unsigned int base,
 			    unsigned int *res);
 
+/* 1 y t on, 0 n f off, of either case, by their first letters.  0 or -EINVAL. */
+int __must_check kstrtobool(const char *s, bool *res);
+
 /* "64M", "0x100k": the bytes; *end is behind what was used.  K M G T P E. */
 u64 memparse(const char *s, char **end);
 

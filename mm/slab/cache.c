@@ -24,6 +24,7 @@
 #include <quire/gfp.h>
 #include <quire/port.h>
 #include <quire/printk.h>
+#include <quire/rcu.h>
 #include <quire/string.h>
 #include <quire/xarray.h>
 
@@ -37,12 +38,16 @@
 /* Empty slabs kept per node, by the memory they hold. */
 #define EMPTY_BYTES 16384
 
-#define SLAB_KNOWN_FLAGS                                          \
-	(SLAB_DEBUG_FLAGS | SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA | \
-	 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_ACCOUNT | SLAB_NO_MERGE)
+#define SLAB_KNOWN_FLAGS                                                    \
+	(SLAB_DEBUG_FLAGS | SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA |           \
+	 SLAB_RECLAIM_ACCOUNT | SLAB_PANIC | SLAB_ACCOUNT | SLAB_NO_MERGE | \
+	 SLAB_TYPESAFE_BY_RCU)
 /* Caches with different ones of these never share. */
-#define SLAB_MERGE_SAME	 (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_ACCOUNT)
-#define SLAB_MERGE_NEVER (SLAB_DEBUG_FLAGS | SLAB_NO_MERGE)
+#define SLAB_MERGE_SAME (SLAB_RECLAIM_ACCOUNT | SLAB_CACHE_DMA | SLAB_ACCOUNT)
+#define SLAB_MERGE_NEVER \
+	(SLAB_DEBUG_FLAGS | SLAB_NO_MERGE | SLAB_TYPESAFE_BY_RCU)
+/* What an object is must last while it is free. */
+#define SLAB_KEEP_OBJECT (SLAB_RED_ZONE | SLAB_POISON | SLAB_TYPESAFE_BY_RCU)
 
 struct slab_state slab_state;
 
@@ -88,7 +93,7 @@ static void set_layout(struct kmem_cache *s)
 			size += WORD;
 	}
 	/* Where the object itself must stay as it is while it is free. */
-	if (s->ctor || s->flags & (SLAB_RED_ZONE | SLAB_POISON)) {
+	if (s->ctor || s->flags & SLAB_KEEP_OBJECT) {
 		s->word_offset = size;
 		size += WORD;
 	}
@@ -135,9 +140,20 @@ static void set_orders(struct kmem_cache *s)
 	s->order = (u8)best;
 }
 
+/* Constructed, type-safe and poisoned objects have contents of their own. */
+static void set_init_on(struct kmem_cache *s)
+{
+	bool ours =
+		!s->ctor && !(s->flags & (SLAB_TYPESAFE_BY_RCU | SLAB_POISON));
+
+	s->init_on_alloc = ours && slab_params.init_on_alloc;
+	s->init_on_free = ours && slab_params.init_on_free;
+}
+
 static u32 magazine_capacity(const struct kmem_cache *s)
 {
-	if (s->flags & SLAB_DEBUG_FLAGS || s->size > MAGAZINE_BYTES / 2)
+	if (s->flags & SLAB_DEBUG_FLAGS || s->init_on_alloc ||
+	    s->init_on_free || s->size > MAGAZINE_BYTES / 2)
 		return 0;
 	return min(MAGAZINE_BYTES / s->size, (u32)MAGAZINE_MAX);
 }
@@ -173,6 +189,7 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 		set_sizes(s, flags & ~SLAB_METADATA_FLAGS);
 	/* Exact for offset * size < 2^44: a slab is at most 2^22 bytes. */
 	s->reciprocal = ((1UL << 44) + s->size - 1) / s->size;
+	set_init_on(s);
 	s->capacity = magazine_capacity(s);
 	s->max_empty = max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
 	s->nr_pins = 1;
@@ -186,6 +203,8 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 		page_list_init(&n->partial);
 		page_list_init(&n->full);
 		page_list_init(&n->empty);
+		page_list_init(&n->leaving_next);
+		page_list_init(&n->leaving);
 	}
 }
 
@@ -362,6 +381,10 @@ void kmem_cache_destroy(struct kmem_cache *s)
 		return;
 	drain_all_cpus(s);
 	slab_release_empty(s, 0);
+	if (s->flags & SLAB_TYPESAFE_BY_RCU) {
+		synchronize_rcu();
+		slab_release_empty(s, 0);
+	}
 	if (nr_slabs(s)) {
 		printk("BUG %s: destroyed with %lu objects in use\n", s->name,
 		       kmem_cache_in_use(s));
@@ -388,23 +411,23 @@ int kmem_cache_shrink(struct kmem_cache *s)
  * takes one off, and frames are freed under slab_state.lock, which is above
  * the page allocator's locks.
  */
-static unsigned long shrink_all(void (*drain)(struct kmem_cache *s))
+static unsigned long shrink_all(unsigned long (*drain)(struct kmem_cache *s))
 {
 	unsigned long nr_pages = 0;
 	struct kmem_cache *s;
 
 	spin_lock(&slab_state.lock);
 	list_for_each_entry(s, &slab_state.caches, list) {
-		drain(s);
+		nr_pages += drain(s);
 		nr_pages += slab_release_empty(s, 0);
 	}
 	spin_unlock(&slab_state.lock);
 	return nr_pages;
 }
 
-static void drain_local(struct kmem_cache *s)
+static unsigned long drain_local(struct kmem_cache *s)
 {
-	slab_drain_magazine(s, smp_processor_id() + 1);
+	return slab_drain_magazine(s, smp_processor_id() + 1);
 }
 
 unsigned long kmem_cache_shrink_all(void)
@@ -412,11 +435,20 @@ unsigned long kmem_cache_shrink_all(void)
 	return shrink_all(drain_local);
 }
 
-/* The magazines themselves go too. */
-static void drain_everywhere(struct kmem_cache *s)
+unsigned long kmem_cache_reclaim(gfp_t gfp, unsigned int order)
 {
-	drain_all_cpus(s);
+	(void)gfp; /* no I/O, no file systems: any request may */
+	(void)order;
+	return kmem_cache_shrink_all();
+}
+
+/* The magazines themselves go too. */
+static unsigned long drain_everywhere(struct kmem_cache *s)
+{
+	unsigned long nr_pages = drain_all_cpus(s);
+
 	free_magazines(s);
+	return nr_pages;
 }
 
 unsigned long kmem_cache_drain_all(void)

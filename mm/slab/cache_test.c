@@ -6,6 +6,9 @@
 
 #include <test/test.h>
 
+#include <quire/reclaim.h>
+#include <quire/vmstat.h>
+
 #ifndef QUIRE_METAL
 #include "port/soft/soft.h"
 #endif
@@ -135,6 +138,28 @@ TEST(a_burst_leaves_few_empty_slabs_behind)
 	CHECK_GE(nr_slabs(s), 50);
 	kmem_cache_free_bulk(s, 400, objs);
 	CHECK_LE(nr_slabs(s), s->max_empty + s->capacity);
+	kmem_cache_destroy(s);
+}
+
+TEST(direct_reclaim_gets_the_empty_slabs)
+{
+	static const struct reclaim_ops ops = {
+		.direct_reclaim = kmem_cache_reclaim,
+	};
+	struct kmem_cache *s = make(512, 0, 0);
+	unsigned long free_before, nr_held;
+	void *objs[64];
+
+	kmem_cache_shrink_all();
+	free_before = nr_free_pages();
+	CHECK_EQ(kmem_cache_alloc_bulk(s, GFP_KERNEL, 64, objs), 64);
+	kmem_cache_free_bulk(s, 64, objs);
+	nr_held = nr_slabs(s);
+	CHECK(nr_held);
+	CHECK_EQ(ops.direct_reclaim(GFP_KERNEL, 0), nr_held);
+	CHECK_EQ(nr_slabs(s), 0);
+	/* The magazine that was made stays. */
+	CHECK_GE(nr_free_pages() + 1, free_before);
 	kmem_cache_destroy(s);
 }
 

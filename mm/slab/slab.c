@@ -17,8 +17,8 @@
  *    interrupts off.  no_magazine, which is both empty and full and so needs
  *    no test of its own, stands in slot[0], where arch_task_slot() leads a
  *    handler, and in slot[k] until processor k - 1 first uses the cache.
- * 3. Debugging caches, and objects too large to hoard, keep no_magazine for
- *    ever: all their calls come through the slow paths, which check, and the
+ * 3. Debugging caches, those that init_on_alloc= or init_on_free= clears, and
+ *    objects too large to hoard, keep no_magazine for ever: all their calls come through the slow paths, which check, and the
  *    fast paths know nothing of them.
  * 4. Double frees.  A free object carries its key in one word (slabs.c); an
  *    allocation clears it.  A free that finds the key, up to the 16 link
@@ -114,7 +114,9 @@ noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
 		slab_give(s, got, objs);
 	*slab_word(s, obj) = 0;
 out:
-	return obj && gfp & __GFP_ZERO ? slab_zeroed(s, obj) : obj;
+	if (obj && (gfp & __GFP_ZERO || s->init_on_alloc))
+		return slab_zeroed(s, obj);
+	return obj;
 }
 
 /* ---- slow paths: free ---- */
@@ -189,6 +191,8 @@ static noinline void free_slow(struct kmem_cache *s, void *obj,
 		slab_contain(s, 1);
 		return;
 	}
+	if (s->init_on_free)
+		memset(obj, 0, s->object_size);
 	*slab_word(s, obj) = slab_key(s, obj);
 	if (in_interrupt()) {
 		slab_give(s, 1, &obj);
@@ -206,17 +210,21 @@ static noinline void free_slow(struct kmem_cache *s, void *obj,
 	WRITE_ONCE(c->avail, c->avail + 1);
 }
 
-/* Everything the processor keeps goes back; it must be this one, or idle. */
-unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int slot)
+/*
+ * Everything the processor keeps goes back; it must be this one, or idle.  The
+ * number of pages that became free.
+ */
+unsigned long slab_drain_magazine(struct kmem_cache *s, unsigned int slot)
 {
 	struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[slot]);
 	unsigned int nr = c->avail;
+	unsigned long nr_pages = 0;
 
 	if (nr) {
-		slab_give(s, nr, c->objs);
+		nr_pages = slab_give(s, nr, c->objs);
 		WRITE_ONCE(c->avail, 0);
 	}
-	return nr;
+	return nr_pages;
 }
 
 /* ---- fast paths ---- */

@@ -11,7 +11,7 @@
  * 2. Values (Linux's, so that a hex dump reads the same)
  *       red zone   0xbb free, 0xcc in use
  *       object     0x6b ... 0xa5 free, 0x5a handed out and not yet written
- *    A cache with a constructor keeps its objects as they are.
+ *    Caches with a constructor and type-safe ones keep their objects as they are.
  * 3. Checks: on allocation that nobody wrote to the free object, on free that
  *    nobody wrote beside it.  What fails is reported with its last users and
  *    stays out for ever: nobody gets a damaged object, and the damage can be
@@ -86,7 +86,8 @@ static void set_track(struct kmem_cache *s, void *obj, enum track_item item,
 
 static bool is_poisoned(const struct kmem_cache *s)
 {
-	return s->flags & SLAB_POISON && !s->ctor;
+	return s->flags & SLAB_POISON && !s->ctor &&
+	       !(s->flags & SLAB_TYPESAFE_BY_RCU);
 }
 
 static u8 *red_right(const struct kmem_cache *s, const void *obj)

@@ -52,6 +52,13 @@ struct kmem_cache_node {
 	struct page_list partial;
 	struct page_list full;
 	struct page_list empty;
+	/*
+	 * SLAB_TYPESAFE_BY_RCU: empty slabs that are to go.  Those that wait
+	 * go when grace_cookie's period is over; then the next begin to wait.
+	 */
+	struct page_list leaving_next;
+	struct page_list leaving;
+	u64 grace_cookie;
 };
 
 struct kmem_cache {
@@ -68,6 +75,8 @@ struct kmem_cache {
 	u32 capacity;	     /* of its magazines; 0: none */
 	u8 order, min_order; /* preferred, and when memory is scarce */
 	bool internal;	     /* the allocator's own: not in leak reports */
+	bool init_on_alloc;  /* objects are cleared when handed out, ... */
+	bool init_on_free;   /* ... when taken back */
 	u32 max_empty;	     /* slabs kept per node for the next burst */
 	/* These four are under the cache list's lock. */
 	u32 refcount; /* creators */
@@ -95,6 +104,7 @@ struct slab_params {
 	char debug[512]; /* slab_debug='s value; "": nothing */
 	bool keep_order; /* its O */
 	bool nomerge;
+	bool init_on_alloc, init_on_free;
 	unsigned int min_order, max_order, min_objects;
 };
 extern struct slab_params slab_params;
@@ -236,7 +246,7 @@ static inline struct page *slab_list_first(const struct page_list *list)
 struct page *slab_new(struct kmem_cache *s, gfp_t gfp, int nid);
 unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 		       unsigned int want, void **objs);
-void slab_give(struct kmem_cache *s, unsigned int nr, void **objs);
+unsigned long slab_give(struct kmem_cache *s, unsigned int nr, void **objs);
 unsigned long slab_release_empty(struct kmem_cache *s, unsigned int keep);
 bool slab_obj_is_free(struct kmem_cache *s, struct page *slab, const void *obj);
 
@@ -250,7 +260,7 @@ void slab_kfree(const void *p, const void *caller);
 void *slab_zeroed(const struct kmem_cache *s, void *obj);
 void *slab_alloc_direct(struct kmem_cache *s, gfp_t gfp, int nid,
 			const void *caller);
-unsigned int slab_drain_magazine(struct kmem_cache *s, unsigned int slot);
+unsigned long slab_drain_magazine(struct kmem_cache *s, unsigned int slot);
 /* The cache an object belongs to; NULL: no slab object (not reported). */
 struct kmem_cache *slab_cache_of(const void *obj);
 

@@ -3,6 +3,7 @@
  * slab_params.c - what the command line says of slabs.
  *
  *	slab_debug[=OPTIONS[,NAME...][;OPTIONS[,NAME...]]...]
+ *	init_on_alloc=BOOL   init_on_free=BOOL
  *	slab_nomerge   slab_min_order=N   slab_max_order=N   slab_min_objects=N
  *
  * and the same as slub_...  OPTIONS are letters, of either case:
@@ -180,8 +181,24 @@ static bool set_param(const char *name, const char *value)
 	return true;
 }
 
+static void set_bool(const char *name, const char *value, bool *flag)
+{
+	if (value && kstrtobool(value, flag) == 0)
+		return;
+	printk("%s: \"%s\" is neither on nor off\n", name, value ? value : "");
+}
+
 bool slab_param(const char *name, const char *value)
 {
+	bool *init_on =
+		param_is(name, "init_on_alloc")	 ? &slab_params.init_on_alloc
+		: param_is(name, "init_on_free") ? &slab_params.init_on_free
+						 : NULL;
+
+	if (init_on) {
+		set_bool(name, value, init_on);
+		return true;
+	}
 	if (strncmp(name, "sl", 2) || (name[2] != 'a' && name[2] != 'u') ||
 	    name[3] != 'b' || (name[4] != '_' && name[4] != '-'))
 		return false;

@@ -119,6 +119,46 @@ TEST(slab_numbers_are_read_by_either_name_and_bad_ones_are_refused)
 	end();
 }
 
+TEST(objects_are_cleared_at_both_ends_on_request)
+{
+	struct kmem_cache *on_free, *on_alloc, *spared;
+	u8 *obj;
+
+	begin();
+	test_expect_report("neither on nor off");
+	CHECK(slab_param("init_on_free", "perhaps"));
+	CHECK(slab_param("init_on_alloc", NULL));
+	CHECK_EQ(test_expect_end(), 2);
+	CHECK(!slab_params.init_on_free && !slab_params.init_on_alloc);
+	CHECK(slab_param("init_on_free", "1"));
+	on_free = kmem_cache_create("a", 100, 0, SLAB_NO_MERGE, NULL);
+	CHECK(slab_param("init_on_free", "off"));
+	CHECK(slab_param("init_on_alloc", "on"));
+	on_alloc = kmem_cache_create("b", 100, 0, SLAB_NO_MERGE, NULL);
+	spared = kmem_cache_create("c", 100, 0, SLAB_POISON, NULL);
+	CHECK(on_free && on_alloc && spared);
+
+	obj = kmem_cache_alloc(on_free, GFP_KERNEL);
+	memset(obj, 0xff, 100);
+	kmem_cache_free(on_free, obj);
+	for (int i = sizeof(long); i < 100; i++)
+		CHECK_EQ(obj[i], 0);
+	for (int round = 0; round < 40; round++) {
+		obj = kmem_cache_alloc(on_alloc, GFP_KERNEL);
+		for (int i = 0; i < 100; i++)
+			CHECK_EQ(obj[i], 0);
+		memset(obj, 0xff, 100);
+		kmem_cache_free(on_alloc, obj);
+	}
+	obj = kmem_cache_alloc(spared, GFP_KERNEL);
+	CHECK_EQ(obj[5], 0x5a);
+	kmem_cache_free(spared, obj);
+	kmem_cache_destroy(on_free);
+	kmem_cache_destroy(on_alloc);
+	kmem_cache_destroy(spared);
+	end();
+}
+
 TEST(words_of_others_are_left_to_them)
 {
 	static const char *const words[] = {

@@ -76,7 +76,11 @@ static void validate_node(struct kmem_cache *s, struct kmem_cache_node *n)
 	validate_list(s, &n->partial, LIST_PARTIAL, &sums);
 	validate_list(s, &n->full, LIST_FULL, &sums);
 	validate_list(s, &n->empty, LIST_EMPTY, &sums);
-	BUG_ON(sums.nr_slabs != n->nr_slabs); /* S4 */
+	validate_list(s, &n->leaving_next, LIST_EMPTY, &sums);
+	validate_list(s, &n->leaving, LIST_EMPTY, &sums);
+	BUG_ON(n->leaving_next.nr + n->leaving.nr &&
+	       !(s->flags & SLAB_TYPESAFE_BY_RCU)); /* S6 */
+	BUG_ON(sums.nr_slabs != n->nr_slabs);	    /* S4 */
 	BUG_ON(sums.nr_objects != n->nr_objects);
 	BUG_ON(sums.nr_out != n->nr_out);
 	BUG_ON(n->empty.nr > s->max_empty); /* S5 */
@@ -138,7 +142,7 @@ static void get_info(struct kmem_cache *s, struct slabinfo *info)
 		spin_lock_irqsave(&n->list_lock, flags);
 		info->num_objs += n->nr_objects;
 		info->num_slabs += n->nr_slabs;
-		info->active_slabs += n->nr_slabs - n->empty.nr;
+		info->active_slabs += n->partial.nr + n->full.nr;
 		spin_unlock_irqrestore(&n->list_lock, flags);
 	}
 }

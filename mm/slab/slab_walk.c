@@ -40,6 +40,10 @@ static void for_each_slab(struct kmem_cache *s, slab_fn fn, void *arg)
 			fn(s, pfn_to_page(pfn), arg);
 		page_list_for_each(pfn, &n->empty)
 			fn(s, pfn_to_page(pfn), arg);
+		page_list_for_each(pfn, &n->leaving_next)
+			fn(s, pfn_to_page(pfn), arg);
+		page_list_for_each(pfn, &n->leaving)
+			fn(s, pfn_to_page(pfn), arg);
 		spin_unlock_irqrestore(&n->list_lock, flags);
 	}
 }

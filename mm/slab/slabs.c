@@ -15,6 +15,8 @@
  *        its free list is empty, else on the partial list
  *    S4  nr_slabs, nr_objects and nr_out are the sums over the three lists
  *    S5  the empty list holds at most max_empty slabs
+ *    S6  only a SLAB_TYPESAFE_BY_RCU cache has slabs that are leaving, and all
+ *        of those are empty
  * 3. Locking.  list_lock guards a node's lists and all slabs of the node for
  *    this cache; interrupts are off under it, since handlers come here too.
  *    Frames are allocated and freed, and errors reported, outside it.
@@ -26,6 +28,7 @@
 #include <quire/gfp.h>
 #include <quire/port.h>
 #include <quire/printk.h>
+#include <quire/rcu.h>
 #include <quire/vmstat.h>
 
 #include "mm/slab/slab_internal.h"
@@ -170,18 +173,50 @@ static void account(struct kmem_cache_node *n, const struct page *slab,
 	n->nr_objects += (u64)((s64)slab_objects(slab) * sign);
 }
 
-/* Move empty slabs above keep to the caller's list. */
-static void detach_empty(struct kmem_cache_node *n, unsigned int keep,
-			 struct page_list *freed)
+static void detach_all(struct kmem_cache_node *n, struct page_list *list,
+		       unsigned int keep, struct page_list *freed)
 {
-	lockdep_assert_held(&n->list_lock);
+	while (list->nr > keep) {
+		struct page *slab = slab_list_first(list);
+
+		page_list_del(list, slab);
+		account(n, slab, -1);
+		slab_list_add(freed, slab);
+	}
+}
+
+/* Empty slabs above keep begin their wait; those whose wait is over go. */
+static void detach_typesafe(struct kmem_cache_node *n, unsigned int keep,
+			    struct page_list *freed)
+{
 	while (n->empty.nr > keep) {
 		struct page *slab = slab_list_first(&n->empty);
 
 		page_list_del(&n->empty, slab);
-		account(n, slab, -1);
-		slab_list_add(freed, slab);
+		slab_list_add(&n->leaving_next, slab);
 	}
+	for (;;) {
+		if (n->leaving.nr &&
+		    !poll_state_synchronize_rcu(n->grace_cookie))
+			break;
+		detach_all(n, &n->leaving, 0, freed);
+		if (!n->leaving_next.nr)
+			break;
+		n->leaving = n->leaving_next;
+		page_list_init(&n->leaving_next);
+		n->grace_cookie = start_poll_synchronize_rcu();
+	}
+}
+
+/* Move empty slabs above keep to the caller's list. */
+static void detach_empty(struct kmem_cache *s, struct kmem_cache_node *n,
+			 unsigned int keep, struct page_list *freed)
+{
+	lockdep_assert_held(&n->list_lock);
+	if (unlikely(s->flags & SLAB_TYPESAFE_BY_RCU))
+		detach_typesafe(n, keep, freed);
+	else
+		detach_all(n, &n->empty, keep, freed);
 }
 
 static unsigned long free_detached(struct kmem_cache *s,
@@ -209,7 +244,7 @@ unsigned long slab_release_empty(struct kmem_cache *s, unsigned int keep)
 
 		page_list_init(&freed);
 		spin_lock_irqsave(&n->list_lock, flags);
-		detach_empty(n, keep, &freed);
+		detach_empty(s, n, keep, &freed);
 		spin_unlock_irqrestore(&n->list_lock, flags);
 		nr_pages += free_detached(s, &freed);
 	}
@@ -247,6 +282,21 @@ static unsigned int take_from_slab(struct kmem_cache *s, struct page *slab,
 	return got;
 }
 
+/* A slab with free objects and the list it is on; NULL: none. */
+static struct page *find_slab(struct kmem_cache_node *n,
+			      struct page_list **from)
+{
+	struct page_list *const lists[] = {&n->partial, &n->empty,
+					   &n->leaving_next, &n->leaving};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(lists); i++) {
+		*from = lists[i];
+		if (!page_list_empty(lists[i]))
+			return slab_list_first(lists[i]);
+	}
+	return NULL;
+}
+
 static unsigned int take_locked(struct kmem_cache *s, struct kmem_cache_node *n,
 				unsigned int want, void **objs,
 				unsigned int *nr_bad)
@@ -255,13 +305,9 @@ static unsigned int take_locked(struct kmem_cache *s, struct kmem_cache_node *n,
 
 	lockdep_assert_held(&n->list_lock);
 	while (got < want) {
-		struct page *slab = slab_list_first(&n->partial);
-		struct page_list *from = &n->partial;
+		struct page_list *from;
+		struct page *slab = find_slab(n, &from);
 
-		if (!slab) {
-			from = &n->empty;
-			slab = slab_list_first(from);
-		}
 		if (!slab)
 			break;
 		got += take_from_slab(s, slab, want - got, objs + got, nr_bad);
@@ -360,13 +406,13 @@ static void unlock_given(struct kmem_cache *s, struct kmem_cache_node *n,
 			 unsigned int nr, struct page_list *freed)
 {
 	WRITE_ONCE(n->nr_out, n->nr_out - nr);
-	detach_empty(n, s->max_empty, freed);
+	detach_empty(s, n, s->max_empty, freed);
 	spin_unlock(&n->list_lock);
 }
 
 /* Up to GIVE_BATCH objects; the first that is corrupt, or NULL. */
 static void *give_some(struct kmem_cache *s, unsigned int nr, void **objs,
-		       unsigned int *nr_bad)
+		       unsigned int *nr_bad, unsigned long *nr_pages)
 {
 	struct kmem_cache_node *n = NULL;
 	unsigned long flags = local_irq_save();
@@ -395,17 +441,22 @@ static void *give_some(struct kmem_cache *s, unsigned int nr, void **objs,
 	if (n)
 		unlock_given(s, n, nr_given, &freed);
 	local_irq_restore(flags);
-	free_detached(s, &freed);
+	*nr_pages += free_detached(s, &freed);
 	return bad;
 }
 
-/* Give objects of this cache, each marked with its key, back to the slabs. */
-void slab_give(struct kmem_cache *s, unsigned int nr, void **objs)
+/*
+ * Give objects of this cache, each marked with its key, back to the slabs; the
+ * number of pages that became free.
+ */
+unsigned long slab_give(struct kmem_cache *s, unsigned int nr, void **objs)
 {
+	unsigned long nr_pages = 0;
+
 	while (nr) {
 		unsigned int batch = min(nr, (unsigned int)GIVE_BATCH);
 		unsigned int nr_bad = 0;
-		void *bad = give_some(s, batch, objs, &nr_bad);
+		void *bad = give_some(s, batch, objs, &nr_bad, &nr_pages);
 
 		if (unlikely(bad)) {
 			slab_contain(s, nr_bad);
@@ -417,6 +468,7 @@ void slab_give(struct kmem_cache *s, unsigned int nr, void **objs)
 		objs += batch;
 		nr -= batch;
 	}
+	return nr_pages;
 }
 
 /* Is the object on its slab's free list? */

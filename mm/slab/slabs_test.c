@@ -142,6 +142,111 @@ TEST(slab_frames_are_counted_by_kind)
 	kmem_cache_destroy(b);
 }
 
+/* ---- type-safe slabs ---- */
+
+TEST(a_typesafe_slab_stays_while_a_reader_may_hold_its_objects)
+{
+	struct kmem_cache *s = make(512, SLAB_TYPESAFE_BY_RCU);
+	struct kmem_cache_node *n = &s->nodes[0];
+	void *objs[16], *obj;
+
+	CHECK(s->word_offset >= 512); /* a free object stays as it is */
+	CHECK_EQ(kmem_cache_alloc_bulk(s, GFP_KERNEL, 16, objs), 16);
+	rcu_read_lock();
+	kmem_cache_free_bulk(s, 16, objs);
+	kmem_cache_shrink(s);
+	CHECK_EQ(n->empty.nr, 0);
+	CHECK_GE(n->leaving.nr, 2);
+	for (int i = 0; i < 16; i++)
+		CHECK(slab_cache_of(objs[i]) == s);
+	slab_cache_validate(s);
+	CHECK_EQ(kmem_cache_validate(s), 0);
+	/* The cache itself may go on using them. */
+	obj = kmem_cache_alloc(s, GFP_NOWAIT);
+	CHECK(obj && slab_cache_of(obj) == s);
+	slab_cache_validate(s);
+	kmem_cache_free(s, obj);
+	kmem_cache_shrink(s);
+	CHECK_GE(n->leaving.nr + n->leaving_next.nr, 2);
+	slab_cache_validate(s);
+	rcu_read_unlock();
+	kmem_cache_shrink(s);
+	CHECK_EQ(n->leaving.nr + n->leaving_next.nr, 0);
+	CHECK_EQ(n->nr_slabs, 0);
+	CHECK(!slab_cache_of(objs[0]));
+	kmem_cache_destroy(s);
+}
+
+struct typesafe {
+	struct kmem_cache *s;
+	unsigned long *shared; /* an object of s, or one that was */
+	u32 done, nr_wrong;
+};
+
+static void construct_typesafe(void *obj)
+{
+	((unsigned long *)obj)[0] = 0x7e57;
+}
+
+static void churn_or_read(void *arg, unsigned int k)
+{
+	struct typesafe *t = arg;
+
+	for (int i = 0; k == 0 && i < 400; i++) {
+		unsigned long *obj = kmem_cache_alloc(t->s, GFP_KERNEL), *old;
+
+		if (!obj)
+			continue;
+		old = __atomic_exchange_n(&t->shared, obj, __ATOMIC_SEQ_CST);
+		if (old)
+			kmem_cache_free(t->s, old);
+		kmem_cache_shrink(t->s);
+	}
+	if (k == 0)
+		smp_store_release(&t->done, 1);
+	while (k && !smp_load_acquire(&t->done)) {
+		unsigned long *obj;
+
+		rcu_read_lock();
+		obj = smp_load_acquire(&t->shared);
+		/* What the constructor wrote is there as long as we look. */
+		if (obj && READ_ONCE(obj[0]) != 0x7e57)
+			__atomic_fetch_add(&t->nr_wrong, 1, __ATOMIC_RELAXED);
+		rcu_read_unlock();
+		cpu_relax();
+	}
+}
+
+static void churn_under_readers(void)
+{
+	static struct typesafe t;
+
+	t = (struct typesafe){0};
+	t.s = kmem_cache_create("test", 2048, 0, SLAB_TYPESAFE_BY_RCU,
+				construct_typesafe);
+	CHECK(t.s);
+	test_run_on_cpus(4, churn_or_read, &t);
+	CHECK_EQ(t.nr_wrong, 0);
+	slab_cache_validate(t.s);
+	if (t.shared)
+		kmem_cache_free(t.s, t.shared);
+	kmem_cache_destroy(t.s);
+}
+
+TEST(readers_find_a_typesafe_object_what_it_was_made_to_be)
+{
+	churn_under_readers();
+}
+
+#ifndef QUIRE_METAL
+static const struct soft_layout seeded = {.mode = SOFT_SEEDED};
+
+TEST_MACHINE(readers_find_typesafe_objects_so_in_any_interleaving, &seeded)
+{
+	churn_under_readers();
+}
+#endif
+
 struct takers {
 	struct kmem_cache *s;
 	u32 nr_double;
