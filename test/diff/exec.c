@@ -640,18 +640,15 @@ void perform(const struct op *op, unsigned int me)
 	case OP_##kind:        \
 		do_##kind(op); \
 		break;
-		CASE(mmap_anon)
-		CASE(mmap_file) CASE(munmap) CASE(mprotect) CASE(mremap) CASE(
-			madvise) CASE(mincore) CASE(mlock) CASE(munlock)
-			CASE(mlockall) CASE(munlockall) CASE(msync) CASE(
-				brk) CASE(remap_file_pages) CASE(load) CASE(store)
-				CASE(memfd) CASE(ftruncate) CASE(pwrite) CASE(
-					pread) CASE(fallocate) CASE(seal)
-					CASE(seek) CASE(write_mem) CASE(
-						read_mem) CASE(close)
-						CASE(shmget) CASE(shmat) CASE(
-							shmdt) CASE(shmctl)
-							CASE(rlimit) CASE(mseal)
+		/* clang-format off */
+	CASE(mmap_anon) CASE(mmap_file) CASE(munmap) CASE(mprotect)
+	CASE(mremap) CASE(madvise) CASE(mincore) CASE(mlock) CASE(munlock)
+	CASE(mlockall) CASE(munlockall) CASE(msync) CASE(brk)
+	CASE(remap_file_pages) CASE(load) CASE(store) CASE(memfd)
+	CASE(ftruncate) CASE(pwrite) CASE(pread) CASE(fallocate) CASE(seal)
+	CASE(seek) CASE(write_mem) CASE(read_mem) CASE(close) CASE(shmget)
+	CASE(shmat) CASE(shmdt) CASE(shmctl) CASE(rlimit) CASE(mseal)
+		/* clang-format on */
 #undef CASE
 								case NR_OP_KINDS
 		    : break;
