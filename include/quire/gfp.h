@@ -100,6 +100,40 @@ void free_pages_bulk(struct page **pages, unsigned long nr);
 void *alloc_pages_exact(size_t size_bytes, gfp_t gfp);
 void free_pages_exact(void *addr, size_t size_bytes);
 
+/*
+ * alloc_contig_range - take the frames [start_pfn, end_pfn), of one zone.
+ * migratetype: MIGRATE_MOVABLE or MIGRATE_UNMOVABLE, what the frames'
+ *   pageblocks are taken for; they keep the type they have.
+ * gfp: __GFP_ZERO clears; __GFP_COMP and __GFP_MOVABLE are not for runs of any
+ *   length (-EINVAL); the others say how migration may make room.
+ * Context: task, no spinlocks; gfp must allow to wait.
+ * Result: 0; each frame is a page of its own, reference count 1, freed by
+ *   free_contig_range() or singly.
+ * Errors: -EINVAL: not frames of memory, not of one zone, or start >= end;
+ *   -EBUSY: a frame is in use (and cannot be moved), or somebody else is at
+ *   the same pageblocks.  Nothing has changed then.
+ * Sources: Linux's Documentation/core-api/mm-api.rst, mm/cma.
+ */
+int alloc_contig_range(unsigned long start_pfn, unsigned long end_pfn,
+		       unsigned int migratetype, gfp_t gfp);
+/*
+ * alloc_contig_pages - nr_pages frames in a row, of any number, at a multiple
+ * of the next power of two, from the node or those after it by distance.  The
+ * first page, or NULL.
+ */
+struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid);
+void free_contig_range(unsigned long pfn, unsigned long nr_pages);
+
+/*
+ * Who can move pages in use out of [start_pfn, end_pfn), whose pageblocks are
+ * isolated: 0, or -E when some stay.  NULL: nobody.  Set by mm/migrate.
+ */
+struct contig_ops {
+	int (*migrate_range)(unsigned long start_pfn, unsigned long end_pfn,
+			     gfp_t gfp);
+};
+void register_contig_ops(const struct contig_ops *ops);
+
 /* A free-standing run of 2^order becomes 2^order single pages. */
 void split_page(struct page *page, unsigned int order);
 

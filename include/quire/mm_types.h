@@ -239,6 +239,7 @@ extern u8 *pageblock_flags; /* by frame number >> PAGEBLOCK_ORDER */
 #define PAGEBLOCK_TYPE	  0x07 /* enum migratetype */
 #define PAGEBLOCK_PRESENT 0x08 /* has descriptors */
 #define PAGEBLOCK_INIT	  0x10 /* and all of them are filled in */
+#define PAGEBLOCK_WAS	  0x60 /* while isolated: the type before */
 
 /* The frame's pageblock must be present. */
 static inline struct page *pfn_to_page(unsigned long pfn)

@@ -22,6 +22,7 @@
  *    B5  a block is on the list of its pageblock's type; the pageblocks of a
  *        larger block have one type
  *    B6  a pageblock that is not filled in is free (memmap.c, L2)
+ *    B7  only an isolated pageblock remembers another type
  * 4. Locking.  zone->lock, interrupts off, guards all of it.  It is a leaf:
  *    nothing is allocated, logged or slept on under it.
  * 5. Failure.  Only allocation fails, and then has changed at most the type
@@ -371,6 +372,156 @@ unsigned int buddy_alloc_bulk(struct zone *zone, unsigned int mt,
 	return got;
 }
 
+/* ---- taking what lies at a place (contig.c) ---- */
+
+#define PAGEBLOCK_WAS_SHIFT 5
+_Static_assert(MIGRATE_PCPTYPES - 1 <= PAGEBLOCK_WAS >> PAGEBLOCK_WAS_SHIFT,
+	       "an ordinary type fits");
+
+/* Free blocks of less than a pageblock go from one type's lists to another's. */
+static void move_blocks(struct zone *zone, unsigned long start,
+			unsigned int from, unsigned int to)
+{
+	unsigned long pfn = start, end = start + PAGEBLOCK_NR_PAGES;
+
+	while (pfn < end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int order = page->private;
+
+		if (!(READ_ONCE(page->flags) & 1U << PG_buddy)) {
+			pfn++;
+			continue;
+		}
+		del_block(zone, page, order, from);
+		add_block(zone, pfn, order, to);
+		pfn += 1UL << order;
+	}
+}
+
+/* The free block that the frame lies in, or NULL. */
+static struct page *block_around(const struct zone *zone, unsigned long pfn)
+{
+	const u32 free_flags = zone->page_flags | 1U << PG_buddy;
+	unsigned int order = 0;
+
+	if (!pfn_valid(pfn))
+		return NULL;
+	/* Only its first descriptor can be read. */
+	if (!(pageblock_flags[pfn >> PAGEBLOCK_ORDER] & PAGEBLOCK_INIT))
+		order = PAGEBLOCK_ORDER;
+	for (; order <= MAX_ORDER; order++) {
+		unsigned long head = ALIGN_DOWN(pfn, 1UL << order);
+		struct page *page;
+
+		if (!pfn_valid(head))
+			break;
+		page = pfn_to_page(head);
+		if (READ_ONCE(page->flags) == free_flags &&
+		    page->private >= order)
+			return page;
+	}
+	return NULL;
+}
+
+bool buddy_isolate(struct zone *zone, unsigned long pfn)
+{
+	u8 *flags = &pageblock_flags[pfn >> PAGEBLOCK_ORDER];
+	unsigned int mt = pageblock_type(pfn), order;
+	struct page *page;
+
+	lockdep_assert_held(&zone->lock);
+	if (mt >= MIGRATE_PCPTYPES)
+		return false;
+	page = block_around(zone, pfn);
+	order = page ? page->private : 0;
+	if (order >= PAGEBLOCK_ORDER)
+		del_block(zone, page, order, mt);
+	else
+		move_blocks(zone, pfn, mt, MIGRATE_ISOLATE);
+	WRITE_ONCE(*flags, (u8)((*flags & ~(PAGEBLOCK_TYPE | PAGEBLOCK_WAS)) |
+				MIGRATE_ISOLATE | mt << PAGEBLOCK_WAS_SHIFT));
+	if (order >= PAGEBLOCK_ORDER) {
+		unsigned long at = page_to_pfn(page), end = at + (1UL << order);
+
+		for (; at < end; at += PAGEBLOCK_NR_PAGES)
+			add_block(zone, at, PAGEBLOCK_ORDER,
+				  pageblock_type(at));
+	}
+	return true;
+}
+
+void buddy_unisolate(struct zone *zone, unsigned long pfn)
+{
+	u8 *flags = &pageblock_flags[pfn >> PAGEBLOCK_ORDER];
+	unsigned int mt = (*flags & PAGEBLOCK_WAS) >> PAGEBLOCK_WAS_SHIFT;
+	struct page *page = block_around(zone, pfn);
+	unsigned int order = page ? page->private : 0;
+	unsigned long at, end;
+
+	lockdep_assert_held(&zone->lock);
+	if (order >= PAGEBLOCK_ORDER)
+		del_block(zone, page, order, MIGRATE_ISOLATE);
+	else
+		move_blocks(zone, pfn, MIGRATE_ISOLATE, mt);
+	WRITE_ONCE(*flags,
+		   (u8)((*flags & ~(PAGEBLOCK_TYPE | PAGEBLOCK_WAS)) | mt));
+	if (order < PAGEBLOCK_ORDER)
+		return;
+	/* The partner may be free, too, or was merged with while isolated. */
+	add_free_pages(zone, -(1L << order));
+	at = page_to_pfn(page);
+	for (end = at + (1UL << order); at < end; at += PAGEBLOCK_NR_PAGES)
+		buddy_free(zone, at, PAGEBLOCK_ORDER);
+}
+
+unsigned long buddy_first_used(struct zone *zone, unsigned long pfn,
+			       unsigned long end)
+{
+	lockdep_assert_held(&zone->lock);
+	while (pfn < end) {
+		const struct page *page = block_around(zone, pfn);
+
+		if (!page)
+			break;
+		pfn = page_to_pfn(page) + (1UL << page->private);
+	}
+	return min(pfn, end);
+}
+
+/* Give [pfn, end) back in the largest aligned runs. */
+static void free_range(struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	while (pfn < end) {
+		unsigned int order = 0;
+
+		while (order < MAX_ORDER && !(pfn & 1UL << order) &&
+		       pfn + (2UL << order) <= end)
+			order++;
+		buddy_free(zone, pfn, order);
+		pfn += 1UL << order;
+	}
+}
+
+void buddy_take_range(struct zone *zone, unsigned long start, unsigned long end)
+{
+	unsigned long pfn = start;
+
+	lockdep_assert_held(&zone->lock);
+	while (pfn < end) {
+		struct page *page = block_around(zone, pfn);
+		unsigned long first = page_to_pfn(page);
+		unsigned int order = page->private;
+		unsigned long next = first + (1UL << order);
+
+		del_block(zone, page, order, MIGRATE_ISOLATE);
+		add_free_pages(zone, -(1L << order));
+		memmap_init_blocks(zone, first, order);
+		free_range(zone, first, pfn);
+		free_range(zone, end, max(end, next));
+		pfn = next;
+	}
+}
+
 static void validate_block(struct zone *zone, unsigned long pfn,
 			   unsigned int order, unsigned int mt)
 {
@@ -378,8 +529,11 @@ static void validate_block(struct zone *zone, unsigned long pfn,
 	unsigned long buddy_pfn = pfn ^ 1UL << order, i;
 
 	BUG_ON(page->flags != (zone->page_flags | 1U << PG_buddy)); /* B1 */
-	BUG_ON(page->private != order || page->_refcount);	    /* B1 */
-	BUG_ON(pfn & ((1UL << order) - 1));			    /* B1 */
+	BUG_ON(mt != MIGRATE_ISOLATE &&
+	       pageblock_flags[pfn >> PAGEBLOCK_ORDER] &
+		       PAGEBLOCK_WAS);			   /* B7 */
+	BUG_ON(page->private != order || page->_refcount); /* B1 */
+	BUG_ON(pfn & ((1UL << order) - 1));		   /* B1 */
 	for (i = pfn; i < pfn + (1UL << order); i += PAGEBLOCK_NR_PAGES)
 		BUG_ON(pageblock_type(i) != mt); /* B5 */
 	if (order < MAX_ORDER && pfn_valid(buddy_pfn) &&

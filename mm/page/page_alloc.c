@@ -55,16 +55,6 @@ void register_reclaim_ops(const struct reclaim_ops *ops)
 	watermark_allow_boost(reclaim()->wake_kswapd);
 }
 
-/* What every owner finds: see mm_types.h. */
-static __always_inline void prep_frame(struct page *page, u32 flags)
-{
-	WRITE_ONCE(page->flags, flags);
-	WRITE_ONCE(page->_mapcount, -1);
-	page->private = 0;
-	page->mapping_index = 0;
-	__atomic_store_n(&page->_refcount, 1, __ATOMIC_RELEASE);
-}
-
 static void prep_compound(struct page *page, unsigned int order)
 {
 	const u32 zone_bits = page->flags & PAGE_FLAGS_ZONE;
@@ -158,7 +148,7 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 			count_numa_miss(zone, preferred, 1UL << order);
 		if (unlikely(READ_ONCE(zone->boosted)))
 			wake_for_boost(zone, gfp);
-		prep_frame(page, zone->page_flags);
+		page_prep_frame(page, zone->page_flags);
 		if (order && gfp & __GFP_COMP)
 			prep_compound(page, order);
 		else if (order)
@@ -358,7 +348,7 @@ static __always_inline struct page *alloc_hot(gfp_t gfp)
 
 	flags = page->flags & PAGE_FLAGS_ZONE;
 	VM_BUG_ON(page->flags != (flags | 1U << PG_pcp) || page->_refcount);
-	prep_frame(page, flags);
+	page_prep_frame(page, flags);
 	return page;
 }
 
@@ -430,7 +420,7 @@ void split_page(struct page *page, unsigned int order)
 		return;
 	WRITE_ONCE(page->flags, page->flags & ~(1U << PG_run));
 	for (i = 1; i < 1UL << order; i++)
-		prep_frame(page + i, zone_bits);
+		page_prep_frame(page + i, zone_bits);
 }
 
 void *alloc_pages_exact(size_t size_bytes, gfp_t gfp)

@@ -189,6 +189,18 @@ struct page *buddy_alloc(struct zone *zone, unsigned int order,
 /* Up to nr single frames onto the stack; how many. */
 unsigned int buddy_alloc_bulk(struct zone *zone, unsigned int migratetype,
 			      unsigned int nr, struct pcp_stack *stack);
+/*
+ * Nothing is given out from an isolated pageblock; pfn is its first frame.
+ * false: it is isolated already, or of a type with a purpose.
+ */
+bool buddy_isolate(struct zone *zone, unsigned long pfn);
+void buddy_unisolate(struct zone *zone, unsigned long pfn);
+/* The first frame of [pfn, end) that is not free; end: none. */
+unsigned long buddy_first_used(struct zone *zone, unsigned long pfn,
+			       unsigned long end);
+/* Take the frames, all free and isolated; their descriptors are clean. */
+void buddy_take_range(struct zone *zone, unsigned long start,
+		      unsigned long end);
 void buddy_validate(struct zone *zone);
 
 /* An event counter of the zone: written under its lock, read without. */
@@ -304,6 +316,18 @@ void count_numa_miss(struct zone *zone, struct zone *preferred,
 		     unsigned long nr);
 /* Counts of one zone agree with each other; nobody allocates or frees. */
 void vmstat_validate(void);
+
+/* ---- page_alloc.c ---- */
+
+/* What every owner finds: see mm_types.h. */
+static __always_inline void page_prep_frame(struct page *page, u32 flags)
+{
+	WRITE_ONCE(page->flags, flags);
+	WRITE_ONCE(page->_mapcount, -1);
+	page->private = 0;
+	page->mapping_index = 0;
+	__atomic_store_n(&page->_refcount, 1, __ATOMIC_RELEASE);
+}
 
 /* ---- report.c ---- */
 
