@@ -9,7 +9,7 @@
 
 B=$1
 shift
-names=${*:-mem fault proc sig thread io leak limits race secret storm show busybox tools}
+names=${*:-mem fault proc sig thread io leak limits race secret storm show numa start busybox tools}
 G=$B/guest
 logs=$G/logs
 mkdir -p "$logs"
@@ -114,6 +114,24 @@ for test in $names; do
 		# shellcheck disable=SC2086
 		in_machine tools-3 --cpus 2 --numa 96M,cpus=0 --numa 64M \
 			--numa 0,cpus=1 $files -- "$busybox" sh /tools.sh quire
+		continue
+	fi
+	if [ "$test" = start ]; then
+		[ -z "$HOST" ] || continue
+		on_host start sh test/guest/start.sh "$B"
+		continue
+	fi
+	if [ "$test" = numa ]; then
+		on_host host-numa "$G/musl/numa"
+		[ -z "$HOST" ] || continue
+		two_nodes="--cpus 2 --numa 128M,cpus=0 --numa 128M,cpus=1"
+		# shellcheck disable=SC2086 # options
+		in_machine numa $two_nodes -- "$G/musl/numa"
+		quire=$G/checked/quire
+		# shellcheck disable=SC2086 # options
+		in_machine checked-numa $two_nodes --append noselftest -- \
+			"$G/musl/numa"
+		quire=$B/quire
 		continue
 	fi
 	if [ "$test" = busybox ]; then
