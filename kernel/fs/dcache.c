@@ -35,9 +35,9 @@ static struct {
 
 void dcache_init(void)
 {
-	dcache.cache =
-		kmem_cache_create("dentry", sizeof(struct dentry), 8,
-				  SLAB_PANIC | SLAB_RECLAIM_ACCOUNT, NULL);
+	dcache.cache = kmem_cache_create(
+		"dentry", sizeof(struct dentry), 8,
+		SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, NULL);
 }
 
 /* FNV-1a, 32 bits. */

@@ -47,7 +47,7 @@ void fdtable_init(void)
 {
 	fdtables.cache =
 		kmem_cache_create("files_cache", sizeof(struct files_struct), 8,
-				  SLAB_PANIC, NULL);
+				  SLAB_PANIC | SLAB_ACCOUNT, NULL);
 }
 
 struct files_struct *files_alloc(void)

@@ -17,15 +17,30 @@
 #include "kernel/task.h"
 
 static struct {
-	struct kmem_cache *filp, *fs;
+	struct kmem_cache *filp, *fs, *names;
 } caches;
 
 void file_init(void)
 {
-	caches.filp = kmem_cache_create("filp", sizeof(struct file), 8,
-					SLAB_PANIC | SLAB_HWCACHE_ALIGN, NULL);
+	caches.filp = kmem_cache_create(
+		"filp", sizeof(struct file), 8,
+		SLAB_PANIC | SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL);
 	caches.fs = kmem_cache_create("fs_cache", sizeof(struct fs_struct), 8,
-				      SLAB_PANIC, NULL);
+				      SLAB_PANIC | SLAB_ACCOUNT, NULL);
+	caches.names = kmem_cache_create(
+		"names_cache", PATH_MAX, 0,
+		SLAB_PANIC | SLAB_HWCACHE_ALIGN | SLAB_NO_MERGE, NULL);
+}
+
+char *__getname(void)
+{
+	return kmem_cache_alloc(caches.names, GFP_KERNEL);
+}
+
+void __putname(char *name)
+{
+	if (name)
+		kmem_cache_free(caches.names, name);
 }
 
 /* ---- what mm/ sees of a file ---- */

@@ -22,9 +22,9 @@ static struct {
 
 void inode_cache_init(void)
 {
-	inodes.cache =
-		kmem_cache_create("inode_cache", sizeof(struct inode), 8,
-				  SLAB_PANIC | SLAB_RECLAIM_ACCOUNT, NULL);
+	inodes.cache = kmem_cache_create(
+		"inode_cache", sizeof(struct inode), 8,
+		SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, NULL);
 }
 
 struct inode *new_inode(struct super_block *sb, u32 mode)

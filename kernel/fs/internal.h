@@ -97,6 +97,10 @@ struct dentry *follow_mounts_locked(struct dentry *d);
 #define LOOKUP_PARENT	 4U
 #define LOOKUP_EMPTY	 8U
 
+/* file.c: room for PATH_MAX bytes, uninitialised, or NULL; and back (NULL too). */
+char *__getname(void);
+void __putname(char *name);
+
 /* A path name copied from the program. */
 struct filename {
 	const char *name;
@@ -181,6 +185,7 @@ int do_truncate(struct inode *inode, u64 size);
 
 /* ---- locks.c ---- */
 
+void locks_init(void);
 void locks_remove_posix(struct inode *inode, struct files_struct *files);
 void locks_remove_file(struct file *file);
 int fcntl_getlk(struct file *file, struct k_flock *ufl);
@@ -241,6 +246,7 @@ void register_chrdev(const char *name, u64 rdev, u32 mode,
 
 /* ---- proc*.c ---- */
 
+void proc_init(void);
 extern const struct file_system_type proc_type, sysfs_type;
 
 #endif

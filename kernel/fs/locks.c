@@ -32,6 +32,20 @@ struct file_lock {
 
 static spinlock_t locks_lock = SPINLOCK_INIT(LOCK_RANK_FS);
 static struct wait_queue_head locks_wait = WAIT_QUEUE_HEAD_INIT(locks_wait);
+static struct kmem_cache *lock_cache;
+
+void locks_init(void)
+{
+	lock_cache =
+		kmem_cache_create("file_lock_cache", sizeof(struct file_lock),
+				  0, SLAB_PANIC | SLAB_ACCOUNT, NULL);
+}
+
+static void free_lock(struct file_lock *l)
+{
+	if (l)
+		kmem_cache_free(lock_cache, l);
+}
 
 static bool overlaps(const struct file_lock *a, const struct file_lock *b)
 {
@@ -59,7 +73,7 @@ static void free_list(struct list_head *gone)
 	if (list_empty(gone))
 		return;
 	list_for_each_entry_safe(l, n, gone, link)
-		kfree(l);
+		free_lock(l);
 	wake_up(&locks_wait);
 }
 
@@ -117,8 +131,8 @@ static void merge(struct inode *inode, struct file_lock *new,
 /* Set (type not F_UNLCK) or clear; -EAGAIN: someone is in the way. */
 static int apply(struct inode *inode, const struct file_lock *want, int type)
 {
-	struct file_lock *new = kmalloc(sizeof(*new), GFP_KERNEL);
-	struct file_lock *split = kmalloc(sizeof(*split), GFP_KERNEL);
+	struct file_lock *new = kmem_cache_alloc(lock_cache, GFP_KERNEL);
+	struct file_lock *split = kmem_cache_alloc(lock_cache, GFP_KERNEL);
 	LIST_HEAD(gone);
 	int err = -ENOLCK;
 
@@ -141,8 +155,8 @@ static int apply(struct inode *inode, const struct file_lock *want, int type)
 	if (!err && type != F_WRLCK)
 		wake_up(&locks_wait);
 out:
-	kfree(new);
-	kfree(split);
+	free_lock(new);
+	free_lock(split);
 	return err;
 }
 

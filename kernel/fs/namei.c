@@ -48,7 +48,7 @@ int getname_flags(struct filename *fn, const char *uname, bool may_be_empty)
 	fn->big = NULL;
 	fn->name = fn->small;
 	if (unlikely(len == (long)sizeof(fn->small))) {
-		fn->big = kmalloc(PATH_MAX, GFP_KERNEL);
+		fn->big = __getname();
 		if (!fn->big)
 			return -ENOMEM;
 		len = strncpy_from_user(fn->big, uname, PATH_MAX);
@@ -59,7 +59,7 @@ int getname_flags(struct filename *fn, const char *uname, bool may_be_empty)
 	if (len == 0 && !may_be_empty)
 		len = -ENOENT;
 	if (len < 0) {
-		kfree(fn->big);
+		__putname(fn->big);
 		fn->big = NULL;
 		return (int)len;
 	}
@@ -73,7 +73,7 @@ int getname(struct filename *fn, const char *uname)
 
 void putname(struct filename *fn)
 {
-	kfree(fn->big);
+	__putname(fn->big);
 }
 
 /* Leave dcache_lock with a reference on cur. */
@@ -213,7 +213,7 @@ static int walk_down_locked(struct walk *w, const struct comp *c)
 static int splice_target(struct walk *w, struct dentry *link,
 			 const struct comp *c)
 {
-	char *buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	char *buf = __getname();
 	size_t rest = strlen(c->rest);
 	mm_ssize_t len;
 
@@ -221,13 +221,13 @@ static int splice_target(struct walk *w, struct dentry *link,
 		return -ENOMEM;
 	len = link->d_inode->i_op->readlink(link->d_inode, buf, PATH_MAX);
 	if (len <= 0 || (size_t)len + rest + 2 > PATH_MAX) {
-		kfree(buf);
+		__putname(buf);
 		return len < 0 ? (int)len : len ? -ENAMETOOLONG : -ENOENT;
 	}
 	if (c->slash)
 		buf[len++] = '/';
 	memcpy(buf + len, c->rest, rest + 1);
-	kfree(w->buf);
+	__putname(w->buf);
 	w->buf = buf;
 	w->name = buf;
 	return 0;
@@ -440,7 +440,7 @@ int path_lookup(int dfd, const char *name, unsigned int flags,
 		dput(w.held);
 	else
 		*out = w.held;
-	kfree(w.buf);
+	__putname(w.buf);
 	dput(w.root);
 	return err;
 }
@@ -477,7 +477,7 @@ int path_parent(int dfd, const char *name, unsigned int flags, struct parent *p)
 	dput(w.root);
 	if (ret < 0) {
 		dput(w.held);
-		kfree(w.buf);
+		__putname(w.buf);
 		return ret;
 	}
 	set_last(p, &w, &c, ret == 1);
@@ -487,7 +487,7 @@ int path_parent(int dfd, const char *name, unsigned int flags, struct parent *p)
 void put_parent(struct parent *p)
 {
 	dput(p->dir);
-	kfree(p->buf);
+	__putname(p->buf);
 }
 
 int user_path(int dfd, const char *uname, int at_flags, bool follow,

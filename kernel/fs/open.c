@@ -708,7 +708,7 @@ SYSCALL_DEFINE1(chroot, const char *, path)
 SYSCALL_DEFINE2(getcwd, char *, ubuf, unsigned long, size)
 {
 	struct dentry *root = get_root(), *cwd = get_cwd();
-	char *buf = kmalloc(PATH_MAX, GFP_KERNEL), *p;
+	char *buf = __getname(), *p;
 	long ret = -ENOMEM;
 
 	if (!buf)
@@ -727,7 +727,7 @@ SYSCALL_DEFINE2(getcwd, char *, ubuf, unsigned long, size)
 	else if (copy_to_user(ubuf, p, (size_t)ret))
 		ret = -EFAULT;
 out:
-	kfree(buf);
+	__putname(buf);
 	dput(cwd);
 	dput(root);
 	return ret;

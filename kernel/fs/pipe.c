@@ -52,7 +52,7 @@ static struct {
 void pipe_init(void)
 {
 	pipes.cache = kmem_cache_create("pipe_inode_info", sizeof(struct pipe),
-					8, SLAB_PANIC, NULL);
+					8, SLAB_PANIC | SLAB_ACCOUNT, NULL);
 }
 
 static struct pipe *pipe_alloc(void)

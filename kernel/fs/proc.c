@@ -33,6 +33,25 @@ static const struct inode_operations proc_dir_iops, proc_link_iops,
 	proc_jump_iops, proc_file_iops;
 static const struct file_operations proc_dir_fops, proc_file_fops;
 
+/* A file's text, made when it is read. */
+struct proc_text {
+	char *buf;
+	size_t len;
+};
+
+static struct {
+	struct kmem_cache *inode, *text;
+} caches;
+
+void proc_init(void)
+{
+	caches.inode = kmem_cache_create(
+		"proc_inode_cache", sizeof(struct proc_inode), 0,
+		SLAB_PANIC | SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, NULL);
+	caches.text = kmem_cache_create("seq_file", sizeof(struct proc_text), 0,
+					SLAB_PANIC | SLAB_ACCOUNT, NULL);
+}
+
 static struct proc_inode *proc_of(const struct inode *inode)
 {
 	return inode->i_private;
@@ -185,19 +204,28 @@ static void set_operations(struct inode *inode, const struct proc_entry *e)
 	}
 }
 
-/* Takes over pi's task reference, also when it fails. */
+static void put_proc_inode(const struct proc_inode *pi)
+{
+	if (pi->task)
+		put_task_struct(pi->task);
+	if (pi->entry->release)
+		pi->entry->release(pi);
+}
+
+/* Takes over pi's task and object, also when it fails. */
 static struct inode *proc_new_inode(struct super_block *sb,
 				    const struct proc_inode *pi)
 {
-	struct proc_inode *copy = kmemdup(pi, sizeof(*pi), GFP_KERNEL);
+	struct proc_inode *copy = kmem_cache_alloc(caches.inode, GFP_KERNEL);
 	struct inode *inode = copy ? new_inode(sb, pi->entry->mode) : NULL;
 
 	if (!inode) {
-		kfree(copy);
-		if (pi->task)
-			put_task_struct(pi->task);
+		if (copy)
+			kmem_cache_free(caches.inode, copy);
+		put_proc_inode(pi);
 		return ERR_PTR(-ENOMEM);
 	}
+	*copy = *pi;
 	inode->i_private = copy;
 	inode->ino = proc_ino(pi);
 	if (pi->row)
@@ -215,9 +243,10 @@ static void proc_evict(struct inode *inode)
 {
 	struct proc_inode *pi = proc_of(inode);
 
-	if (pi && pi->task)
-		put_task_struct(pi->task);
-	kfree(pi);
+	if (!pi)
+		return;
+	put_proc_inode(pi);
+	kmem_cache_free(caches.inode, pi);
 }
 
 static bool proc_valid(struct inode *inode)
@@ -334,6 +363,20 @@ static s64 next_member(const struct proc_inode *dir, u32 nr, char *name,
 	return found;
 }
 
+/* What its inode will have. */
+static u64 member_ino(const struct proc_inode *dir, struct proc_inode *pi,
+		      u32 nr)
+{
+	bool is_task = S_ISDIR(pi->entry->mode) &&
+		       (dir->task || dir->entry->dynamic == &proc_processes);
+
+	if (is_task)
+		return (u64)nr << 40 | ((uintptr_t)pi->entry & 0xfffff);
+	pi->task = dir->task;
+	pi->fd = nr;
+	return proc_ino(pi);
+}
+
 static int iterate_family(struct inode *dir, u64 *pos, fill_fn fill, void *ctx)
 {
 	const struct proc_inode *d = proc_of(dir);
@@ -347,8 +390,7 @@ static int iterate_family(struct inode *dir, u64 *pos, fill_fn fill, void *ctx)
 				 sizeof(name), &pi)) >= 0) {
 		u64 next = POS_FAMILY + (u64)nr + 1;
 
-		if (fill(ctx, name, strlen(name),
-			 (u64)nr << 40 | ((uintptr_t)pi.entry & 0xfffff),
+		if (fill(ctx, name, strlen(name), member_ino(d, &pi, (u32)nr),
 			 pi.entry->mode >> 12, next))
 			return 0;
 		*pos = next;
@@ -429,11 +471,6 @@ static mm_ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
 
 /* ---- files ---- */
 
-struct proc_text {
-	char *buf;
-	size_t len;
-};
-
 static int generate(const struct proc_inode *pi, struct seq_buf *s)
 {
 	if (pi->entry->text) {
@@ -481,7 +518,7 @@ static int proc_open(struct inode *inode, struct file *file)
 		return -EACCES;
 	if (may_open(inode, file))
 		return -EACCES;
-	file->private_data = kzalloc(sizeof(struct proc_text), GFP_KERNEL);
+	file->private_data = kmem_cache_zalloc(caches.text, GFP_KERNEL);
 	return file->private_data ? 0 : -ENOMEM;
 }
 
@@ -490,7 +527,7 @@ static void proc_release(struct file *file)
 	struct proc_text *t = file->private_data;
 
 	kvfree(t->buf);
-	kfree(t);
+	kmem_cache_free(caches.text, t);
 }
 
 static mm_ssize_t proc_read(struct file *file, struct iov_iter *to, u64 *pos)

@@ -43,6 +43,8 @@ struct proc_entry {
 	/* Directories with entries besides children. */
 	const struct proc_dynamic *dynamic;
 	bool sensitive; /* the task's own and root's business */
+	/* Let go of pi->object, which find_name() took; NULL: nothing to do. */
+	void (*release)(const struct proc_inode *pi);
 };
 
 /* The members of a family: by number behind a prefix, or by name. */
@@ -73,7 +75,8 @@ struct proc_inode {
 	const struct proc_entry *entry;
 	struct task_struct *task; /* referenced, or NULL */
 	u32 fd;			  /* the number of a family's member */
-	void *object;		  /* what attributes are about */
+	void *object;		  /* what attributes are about; the family's
+				     member holds it, names below hold that */
 	const void *row;	  /* the knob or attribute, or NULL */
 };
 

@@ -158,7 +158,7 @@ static long do_readlinkat(int dfd, const char *path, char *ubuf, int size)
 	if (err)
 		return err;
 	len = -EINVAL;
-	buf = kmalloc(PATH_MAX, GFP_KERNEL);
+	buf = __getname();
 	if (!buf)
 		len = -ENOMEM;
 	else if (S_ISLNK(d->d_inode->mode))
@@ -167,7 +167,7 @@ static long do_readlinkat(int dfd, const char *path, char *ubuf, int size)
 		len = size;
 	if (len > 0 && copy_to_user(ubuf, buf, (size_t)len))
 		len = -EFAULT;
-	kfree(buf);
+	__putname(buf);
 	dput(d);
 	return len;
 }

@@ -409,7 +409,7 @@ static char *mount_path(struct super_block *sb, char *buf, size_t size)
 
 static void show_each_mount(struct seq_buf *s, bool info)
 {
-	char *buf = kmalloc(PATH_MAX, GFP_KERNEL), *path;
+	char *buf = __getname(), *path;
 	struct super_block *sb;
 
 	if (!buf)
@@ -442,7 +442,7 @@ static void show_each_mount(struct seq_buf *s, bool info)
 		seq_puts(s, " 0 0\n");
 	}
 	mutex_unlock(&mount_mutex);
-	kfree(buf);
+	__putname(buf);
 }
 
 void show_mounts(struct seq_buf *s)

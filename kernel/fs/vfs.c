@@ -38,6 +38,8 @@ void vfs_init(void)
 	file_init();
 	fdtable_init();
 	pipe_init();
+	locks_init();
+	proc_init();
 	devices_init();
 	super_init();
 	make_builtin();

@@ -27,7 +27,7 @@ static u64 last_context_id; /* atomic */
 
 void aspace_init(void)
 {
-	mm_cachep = KMEM_CACHE(mm_struct, SLAB_PANIC);
+	mm_cachep = KMEM_CACHE(mm_struct, SLAB_PANIC | SLAB_ACCOUNT);
 	vma_init();
 	account_init();
 	zero_page = alloc_page(GFP_KERNEL | __GFP_ZERO);

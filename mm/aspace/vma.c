@@ -36,7 +36,7 @@ static struct kmem_cache *vm_area_cachep;
 
 void vma_init(void)
 {
-	vm_area_cachep = KMEM_CACHE(vm_area_struct, SLAB_PANIC);
+	vm_area_cachep = KMEM_CACHE(vm_area_struct, SLAB_PANIC | SLAB_ACCOUNT);
 }
 
 struct vm_area_struct *vma_alloc(void)
