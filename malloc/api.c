@@ -82,6 +82,7 @@ static inline void *small_alloc_fast(size_t size)
 	if (unlikely(!b))
 		return NULL;
 	pg->free = b->next;
+	b->key = NULL;
 	pg->left++;
 	return b;
 }
@@ -107,11 +108,39 @@ EXPORT void *API(malloc)(size_t size)
 	return malloc_slow(size);
 }
 
+static noinline void free_chunk_slow(void *p)
+{
+	struct heap *h = heap_mine;
+	struct cached *c = p;
+
+	if (!p)
+		return;
+	if (cache_takes(p)) {
+		if (unlikely(c->key == h)) {
+			cache_twice(h, c);
+			c->key = NULL;
+		}
+		if (cache_make_room(h, chunk_size(mem_chunk(p))) &&
+		    cache_free(h, p))
+			return;
+	}
+	core_free(p);
+}
+
 /* What is no small block: a chunk, or nothing of ours. */
 static noinline void free_chunk(void *p)
 {
-	if (p && !cache_free(heap_mine, p))
-		core_free(p);
+	if (likely(p) && cache_takes(p) && cache_free(heap_mine, p))
+		return;
+	free_chunk_slow(p);
+}
+
+/* A small block that carries the key of its page. */
+static noinline void free_marked(struct page *pg, struct block *b)
+{
+	small_twice(pg, b);
+	b->key = NULL;
+	API(free)(b);
 }
 
 EXPORT void API(free)(void *p)
@@ -125,13 +154,16 @@ EXPORT void API(free)(void *p)
 		free_chunk(p);
 		return;
 	}
-	if (unlikely(__atomic_load_n(&pg->owner, __ATOMIC_RELAXED) != h)) {
-		small_free_remote(pg, p);
+	if (unlikely(b->key == pg)) {
+		free_marked(pg, b);
 		return;
 	}
-	if (unlikely(pg->free == b))
-		os_die("free(): freed twice", p);
+	if (unlikely(__atomic_load_n(&pg->owner, __ATOMIC_RELAXED) != h)) {
+		small_free_remote(pg, b);
+		return;
+	}
 	b->next = pg->free;
+	b->key = pg;
 	pg->free = b;
 	if (unlikely(--pg->left == 0))
 		small_free_slow(h, pg);

@@ -48,6 +48,8 @@ static void shrink(struct heap *h, unsigned int class_, unsigned int keep)
 		at = &(*at)->next;
 	c = *at;
 	*at = NULL;
+	if (!l->head)
+		h->cache_map &= ~((uint64_t)1 << class_);
 	l->nr = nr;
 	l->low = nr;
 	for (; c; c = next) {
@@ -95,7 +97,8 @@ size_t cache_round(struct heap *h, size_t size)
 
 void *cache_alloc_aligned(struct heap *h, size_t align, size_t size)
 {
-	struct cache_list *l = &h->cached[cache_class(size + sizeof(size_t))];
+	unsigned int class_ = cache_class(size + sizeof(size_t));
+	struct cache_list *l = &h->cached[class_];
 	struct cached **at = &l->head, *c;
 
 	for (int n = 0; n < 4 && (c = *at); n++, at = &c->next) {
@@ -104,7 +107,7 @@ void *cache_alloc_aligned(struct heap *h, size_t align, size_t size)
 		/* To the front, and off. */
 		*at = c->next;
 		c->next = l->head;
-		return cache_take(h, l, c);
+		return cache_take(h, class_, c);
 	}
 	return NULL;
 }
@@ -114,9 +117,9 @@ static void review(struct heap *h)
 {
 	if (h->cache_frees < 256)
 		return;
-	if (h->cache_misses > h->cache_frees / 8)
+	if (h->cache_misses > h->cache_frees / 32)
 		h->cache_part = min_size(h->cache_part + 1, PART_MOST);
-	else if (h->cache_misses < h->cache_frees / 64)
+	else if (h->cache_misses < h->cache_frees / 256)
 		h->cache_part = max_size(h->cache_part - 1, PART_LEAST);
 	h->cache_frees = h->cache_misses = 0;
 }
@@ -130,7 +133,7 @@ bool cache_make_room(struct heap *h, size_t nb)
 		return false;
 	review(h);
 	h->cache_most = max_size(CACHE_BYTES, used / 16 * h->cache_part / nr);
-	if (nb > h->cache_most)
+	if (nb > h->cache_most / 2)
 		return false;
 	for (unsigned int n = 0; h->cache_bytes + nb > h->cache_most; n++) {
 		unsigned int i = h->cache_hand = (h->cache_hand + 1) % NR_CACHE;
@@ -170,7 +173,8 @@ void cache_validate(struct heap *h)
 			bytes += chunk_size(mem_chunk(c));
 			nr++;
 		}
-		if (nr != l->nr || l->low > l->nr)
+		if (nr != l->nr || l->low > l->nr ||
+		    !nr != !(h->cache_map >> i & 1))
 			os_die("heap check: count of cached chunks", h);
 	}
 	if (bytes != h->cache_bytes)

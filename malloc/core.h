@@ -206,12 +206,17 @@ static inline bool core_owns(const struct chunk *c, size_t head)
 }
 
 /* ---- the fast paths of cache.c ------------------------------------------------- */
-static inline void *cache_take(struct heap *h, struct cache_list *l,
+/* No branch depends on the size that was asked for: those are not foreseen. */
+static inline void *cache_take(struct heap *h, unsigned int class_,
 			       struct cached *c)
 {
+	struct cache_list *l = &h->cached[class_];
+	uint32_t nr = l->nr - 1;
+
 	l->head = c->next;
-	if (--l->nr < l->low)
-		l->low = l->nr;
+	l->nr = nr;
+	l->low = nr < l->low ? nr : l->low;
+	h->cache_map ^= (uint64_t)(nr == 0) << class_;
 	h->cache_bytes -= chunk_size(mem_chunk(c));
 	c->key = NULL;
 	return c;
@@ -221,34 +226,42 @@ static inline void *cache_take(struct heap *h, struct cache_list *l,
  * the next two classes. */
 static inline void *cache_alloc(struct heap *h, size_t size)
 {
-	struct cache_list *l = &h->cached[cache_class(size + sizeof(size_t))];
+	unsigned int class_ = cache_class(size + sizeof(size_t));
+	unsigned int map = (unsigned int)(h->cache_map >> class_) & 7;
 
-	if (unlikely(!l->head)) {
-		if (!(++l)->head && !(++l)->head)
-			return NULL;
-	}
-	return cache_take(h, l, l->head);
+	if (unlikely(!map))
+		return NULL;
+	class_ += (unsigned int)__builtin_ctz(map);
+	return cache_take(h, class_, h->cached[class_].head);
 }
 
-/* False: p is none that is cached, and nothing was done. */
+/* Whether p is a chunk, in use, of a size that is cached. */
+static inline bool cache_takes(const void *p)
+{
+	const struct chunk *c = mem_chunk(p);
+	size_t head = chunk_head(c);
+
+	return likely((head & ~FLAGS) - CACHE_LEAST <=
+			      CACHE_MOST - CACHE_LEAST &&
+		      !(((uintptr_t)p | head) & 8) && !(head & IS_MAPPED) &&
+		      core_owns(c, head));
+}
+
+/* cache_takes(p).  False: there is no room, or p carries the key of this cache
+ * and may be in it; nothing was done. */
 static inline bool cache_free(struct heap *h, void *p)
 {
-	struct chunk *chunk = mem_chunk(p);
-	size_t head = chunk_head(chunk), nb = head & ~FLAGS;
+	size_t nb = chunk_size(mem_chunk(p));
 	struct cache_list *l;
 	struct cached *c = p;
+	unsigned int class_;
 
-	if (unlikely(nb - CACHE_LEAST > CACHE_MOST - CACHE_LEAST ||
-		     ((uintptr_t)p | head) & 8 || head & IS_MAPPED ||
-		     !core_owns(chunk, head)))
+	if (unlikely(h->cache_bytes + nb > h->cache_most || c->key == h))
 		return false;
-	if (unlikely(h->cache_bytes + nb > h->cache_most) &&
-	    !cache_make_room(h, nb))
-		return false;
-	if (unlikely(c->key == h))
-		cache_twice(h, c);
 	/* The largest class that it serves. */
-	l = &h->cached[cache_class(nb + 1) - 1];
+	class_ = cache_class(nb + 1) - 1;
+	l = &h->cached[class_];
+	h->cache_map |= (uint64_t)1 << class_;
 	c->next = l->head;
 	c->key = h;
 	l->head = c;
@@ -269,7 +282,8 @@ struct arena_info {
 	struct bin_info fast[NR_FAST];
 };
 void arena_validate(struct arena *a, struct arena_info *info);
-/* Gives whole pages inside free chunks back, at most `most` bytes. */
-size_t purge_bins(struct arena *a, size_t most);
+/* Gives whole pages inside free chunks of at least `least`, which is beyond the
+ * small bins, back; at most `most` bytes. */
+size_t purge_bins(struct arena *a, size_t least, size_t most);
 
 #endif

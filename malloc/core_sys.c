@@ -22,6 +22,10 @@
 #include <string.h>
 
 #define DYNAMIC_MAX (32 * MIB)
+/* Less than this in a row is not worth a call, and, where there are threads, an
+ * interrupt of each. */
+#define PURGE_LEAST (16 * KIB)
+#define IDLE_BYTES  (4 * MIB) /* free in bins: not worth a sweep */
 uint64_t heap_bits[HEAP_BITS / 64];
 
 static void count_system(struct arena *a, size_t bytes)
@@ -246,10 +250,10 @@ void sys_sweep(struct arena *a)
 
 	size_t give;
 
-	if (idle <= a->used_bytes / 2)
+	if (idle <= a->used_bytes / 2 + IDLE_BYTES)
 		return;
 	give = purge_spend(idle);
-	purge_earn(give - purge_bins(a, give));
+	purge_earn(give - purge_bins(a, PURGE_LEAST, give));
 }
 
 /* ---- chunks mapped by themselves --------------------------------------------------- */

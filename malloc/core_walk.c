@@ -148,11 +148,13 @@ void core_validate(void)
 }
 
 /* From the largest chunks downwards; the chunks stay in their bins. */
-size_t purge_bins(struct arena *a, size_t most)
+size_t purge_bins(struct arena *a, size_t least, size_t most)
 {
+	unsigned int last = bin_index(least);
 	size_t done = 0;
 
-	for (unsigned int i = NR_BINS - 1; i-- > BIN_UNSORTED;) {
+	for (unsigned int n = NR_BINS - 1; n >= last; n--) {
+		unsigned int i = n == NR_BINS - 1 ? BIN_UNSORTED : n;
 		struct chunk *bin = bin_chunk(a, i);
 
 		for (struct chunk *c = bin->fd; c != bin; c = c->fd) {
@@ -161,7 +163,8 @@ size_t purge_bins(struct arena *a, size_t most)
 			char *to = (char *)align_down((uintptr_t)chunk_next(c),
 						      OS_PAGE);
 
-			if (from >= to || c->purged == chunk_size(c) ||
+			if (chunk_size(c) < least || from >= to ||
+			    c->purged == chunk_size(c) ||
 			    (size_t)(to - from) > most - done)
 				continue;
 			os_purge(from, (size_t)(to - from));
@@ -181,7 +184,7 @@ int core_trim(size_t pad)
 
 		arena_lock(a);
 		arena_consolidate(a);
-		if (purge_bins(a, SIZE_MAX))
+		if (purge_bins(a, OS_PAGE, SIZE_MAX))
 			any = true;
 		if (sys_trim(a, pad))
 			any = true;

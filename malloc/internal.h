@@ -146,8 +146,11 @@ void core_validate(void); /* reports and aborts if broken */
 #define SMALL_SHIFT 4
 #define NR_CLASSES  ((SMALL_MAX >> SMALL_SHIFT) + 1) /* [0] unused */
 
+/* A free block.  key is its page: freeing a block that carries it is looked at
+ * more closely.  Handing a block out clears it. */
 struct block {
 	struct block *next;
+	const struct page *key;
 };
 
 enum page_state {
@@ -160,7 +163,7 @@ enum page_state {
 /*
  * P1  nr_used = left in the states CURRENT and PARTIAL; in FULL, left is 1 so
  *     that the first free takes the slow path, and nr_full is nr_used.
- * P2  nr_used + length of the free list == nr_carved.  Blocks on the remote
+ * P2  nr_used + length of `free` and `more` == nr_carved.  Blocks on the remote
  *     list count as used until the owner collects them.
  * P3  remote != 0 exactly while the page is, or is about to be, on its
  *     owner's list of pages with remote frees.
@@ -179,7 +182,7 @@ struct page {
 	struct page *next;
 	struct page *prev;
 	struct page *remote_next;
-	uint64_t unused;
+	struct block *more; /* collected; used when `free` is empty */
 };
 _Static_assert(sizeof(struct page) == CACHE_LINE, "one line a page");
 
@@ -259,7 +262,8 @@ struct heap {
 	bool idle;
 	bool dead; /* its thread was lost in a fork */
 	/* cache.c: free chunks of 1 to 64 KiB */
-	struct cache_list cached[NR_CACHE + 2]; /* the last two are empty */
+	struct cache_list cached[NR_CACHE];
+	uint64_t cache_map; /* a bit for each that is not empty */
 	unsigned int cache_heat, cache_hand;
 	size_t cache_bytes, cache_most;
 	uint32_t cache_frees, cache_misses; /* since the last review */
@@ -282,6 +286,8 @@ void small_collect(struct heap *h);
 void small_flush(struct heap *h); /* empty pages back to the region */
 void small_stop(struct heap *h);  /* take no more from current pages */
 void small_check_free(struct page *pg, void *p); /* aborts if bad */
+/* b carries pg's key: reports if b is free. */
+void small_twice(struct page *pg, struct block *b);
 void small_validate(struct heap *h);
 
 /* The class whose chunks serve a chunk size of nb: above SMALL_MAX, at most

@@ -2,7 +2,7 @@
 # malloc.mk - the drop-in allocator for the host: a shared object, an archive.
 
 MALLOC_C := $(call nontest,$(wildcard malloc/*.c))
-FLAGS_malloc := -O2 -fPIC -pthread -fvisibility=hidden -D_GNU_SOURCE \
+FLAGS_malloc := -O2 -fno-tree-slp-vectorize -fPIC -pthread -fvisibility=hidden -D_GNU_SOURCE \
 	-fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc \
 	-fno-builtin-free -fno-semantic-interposition
 FLAGS_mcheck := -O1 -pthread -D_GNU_SOURCE -fno-builtin-malloc \

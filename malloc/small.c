@@ -107,7 +107,7 @@ static struct page *page_take(struct heap *h, unsigned int class_)
 
 	if (!pg)
 		return NULL;
-	pg->free = NULL;
+	pg->free = pg->more = NULL;
 	pg->left = 0;
 	pg->nr_carved = 0;
 	pg->nr_max = (uint16_t)(PAGE_SIZE / class_size(class_));
@@ -126,12 +126,16 @@ static void collect_page(struct heap *h, struct page *pg)
 	massert(r && pg->owner == h);
 	head = (struct block *)(page_start(pg) +
 				(size_t)((r & 0xffff) - 1) * 16);
-	if (pg->free) {
-		for (tail = head; tail->next; tail = tail->next)
-			;
-		tail->next = pg->free;
+	if (!pg->free) {
+		pg->free = head;
+	} else {
+		if (pg->more) {
+			for (tail = head; tail->next; tail = tail->next)
+				;
+			tail->next = pg->more;
+		}
+		pg->more = head;
 	}
-	pg->free = head;
 	h->nr_collected += n;
 	if (pg->state == PAGE_FULL) {
 		pg->left = pg->nr_full - n;
@@ -173,8 +177,19 @@ static void *take(struct page *pg)
 	struct block *b = pg->free;
 
 	pg->free = b->next;
+	b->key = NULL;
 	pg->left++;
 	return b;
+}
+
+/* Whether the free list, empty until now, could be filled. */
+static bool refill(struct page *pg)
+{
+	if (!pg->more)
+		return extend(pg);
+	pg->free = pg->more;
+	pg->more = NULL;
+	return true;
 }
 
 void *small_alloc_slow(struct heap *h, size_t size)
@@ -186,7 +201,7 @@ void *small_alloc_slow(struct heap *h, size_t size)
 	small_collect(h);
 	pg = h->page[class_];
 	if (pg != &none) {
-		if (pg->free || extend(pg))
+		if (pg->free || refill(pg))
 			return take(pg);
 		pg->state = PAGE_FULL;
 		pg->nr_full = (uint16_t)pg->left;
@@ -210,7 +225,7 @@ void *small_alloc_slow(struct heap *h, size_t size)
 	pg->state = PAGE_CURRENT;
 	set_current(h, class_, pg);
 	if (!pg->free)
-		extend(pg);
+		refill(pg);
 	return take(pg);
 }
 
@@ -237,9 +252,8 @@ void small_free_remote(struct page *pg, struct block *b)
 
 	if (unlikely(!h))
 		os_die("free(): freed twice", b);
+	b->key = pg;
 	do {
-		if (unlikely((old & 0xffff) == at))
-			os_die("free(): freed twice", b);
 		b->next = old ? (struct block *)(start + ((old & 0xffff) - 1) *
 								 (size_t)16)
 			      : NULL;
@@ -281,7 +295,7 @@ void small_stop(struct heap *h)
 		if (pg == &none)
 			continue;
 		set_current(h, pg->class_, &none);
-		if (!pg->free && pg->nr_carved == pg->nr_max) {
+		if (!pg->free && !pg->more && pg->nr_carved == pg->nr_max) {
 			pg->state = PAGE_FULL;
 			pg->nr_full = (uint16_t)pg->left;
 			pg->left = 1;
@@ -304,21 +318,59 @@ void small_check_free(struct page *pg, void *p)
 		os_die("not the start of a block", p);
 }
 
-static void validate_page(struct page *pg, struct heap *h, unsigned int class_,
-			  enum page_state state)
+/* The lists may be another thread's, which changes them: what is found may then
+ * be wrong, but no step leads out of the page. */
+static bool on_list(struct page *pg, const struct block *b, struct block *list)
 {
-	size_t size = class_size(class_), nr = 0;
+	size_t size = class_size(pg->class_);
 
-	if (pg->owner != h || pg->class_ != class_ || pg->state != state)
-		os_die("heap check: descriptor of a page", pg);
-	for (struct block *b = pg->free; b; b = b->next) {
+	for (unsigned int n = 0; list && n < pg->nr_max; n++) {
+		size_t off = (size_t)((char *)list - page_start(pg));
+
+		if (list == b)
+			return true;
+		if (off >= PAGE_SIZE || off % size)
+			return false;
+		list = list->next;
+	}
+	return false;
+}
+
+void small_twice(struct page *pg, struct block *b)
+{
+	uint32_t r = __atomic_load_n(&pg->remote, __ATOMIC_ACQUIRE) & 0xffff;
+	struct block *remote = NULL;
+
+	if (r)
+		remote =
+			(struct block *)(page_start(pg) + (size_t)(r - 1) * 16);
+	if (on_list(pg, b, pg->free) || on_list(pg, b, pg->more) ||
+	    on_list(pg, b, remote))
+		os_die("free(): freed twice", b);
+}
+
+static size_t validate_list(struct page *pg, struct block *b)
+{
+	size_t size = class_size(pg->class_), nr = 0;
+
+	for (; b; b = b->next) {
 		size_t off = (size_t)((char *)b - page_start(pg));
 
 		if (off % size || off / size >= pg->nr_carved ||
 		    ++nr > pg->nr_carved)
 			os_die("heap check: free list of a page", pg);
 	}
-	if (pg->left + nr != pg->nr_carved)
+	return nr;
+}
+
+static void validate_page(struct page *pg, struct heap *h, unsigned int class_,
+			  enum page_state state)
+{
+	if (pg->owner != h || pg->class_ != class_ || pg->state != state)
+		os_die("heap check: descriptor of a page", pg);
+	if (pg->left + validate_list(pg, pg->free) +
+		    validate_list(pg, pg->more) !=
+	    pg->nr_carved)
 		os_die("heap check: count of used blocks (P2)", pg);
 }
 

@@ -46,6 +46,38 @@ static void free_twice_small(void)
 	do_free(p);
 	do_free(p);
 }
+static void free_twice_small_later(void)
+{
+	void *p = hot_block(), *q = hot_block();
+
+	do_free(p);
+	do_free(q);
+	do_free(p);
+}
+static void *free_it(void *p)
+{
+	do_free(p);
+	return NULL;
+}
+static void free_twice_small_elsewhere(void)
+{
+	void *p = hot_block();
+	pthread_t t;
+
+	do_free(p);
+	CHECK(!pthread_create(&t, NULL, free_it, p));
+	pthread_join(t, NULL);
+}
+static void free_twice_small_remote(void)
+{
+	void *p = hot_block(), *q = hot_block(), *order[3] = {p, q, p};
+	pthread_t t;
+
+	for (int i = 0; i < 3; i++) {
+		CHECK(!pthread_create(&t, NULL, free_it, order[i]));
+		pthread_join(t, NULL);
+	}
+}
 static void free_twice_chunk(void)
 {
 	void *p = do_malloc(3000), *q = do_malloc(3000);
@@ -105,6 +137,9 @@ static void usable_size_of_the_middle_of_a_block(void)
 TEST(errors_are_reported_in_one_line)
 {
 	dies_saying(free_twice_small, "freed twice");
+	dies_saying(free_twice_small_later, "freed twice");
+	dies_saying(free_twice_small_elsewhere, "freed twice");
+	dies_saying(free_twice_small_remote, "freed twice");
 	dies_saying(free_twice_chunk, "freed twice");
 	dies_saying(free_twice_fast, "freed twice");
 	dies_saying(free_twice_cached, "freed twice");
