@@ -323,6 +323,28 @@ TEST(every_call_can_fail_and_then_takes_nothing_away)
 	kfree(old);
 }
 
+TEST(large_and_empty_copies_are_blocks_like_others)
+{
+	static char text[10001];
+	char *p;
+
+	memset(text, 'x', sizeof(text) - 1);
+	p = kmemdup(text, sizeof(text), GFP_KERNEL);
+	CHECK_STR(p, text);
+	kfree(p);
+	p = kstrdup(text, GFP_KERNEL);
+	CHECK_STR(p, text);
+	kfree_sensitive(p);
+	p = kstrndup(text, 9000, GFP_KERNEL);
+	CHECK_EQ(strlen(p), 9000);
+	kfree(p);
+	p = kstrdup("", GFP_KERNEL);
+	CHECK_STR(p, "");
+	kfree(p);
+	p = kmalloc_node(0, GFP_KERNEL, 0);
+	CHECK(p == (char *)ZERO_SIZE_PTR);
+}
+
 TEST(nothing_is_copied_to_nothing)
 {
 	CHECK(!kstrdup(NULL, GFP_KERNEL));

@@ -45,6 +45,7 @@ TEST(slab_debug_reaches_the_caches_that_its_blocks_name)
 		{",dentry", "dentry", F | Z | P | U},
 		{",dentry", "dentry2", 0},
 		{",dentry", "dentr", 0},
+		{"F,,dentry,", "dentry", F},
 		{"P,kmalloc-*,dentry", "kmalloc-8k", P},
 		{"P,kmalloc-*,dentry", "dentry", P},
 		{"P,kmalloc-*,dentry", "dma-kmalloc-8k", 0},

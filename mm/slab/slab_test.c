@@ -465,6 +465,48 @@ TEST(objects_from_any_node_need_no_more_than_the_cache)
 	kmem_cache_destroy(s);
 }
 
+TEST(a_processor_without_a_magazine_gives_back_what_it_took_in_advance)
+{
+	struct kmem_cache *was = slab_state.magazine_cache;
+	struct kmem_cache *none = plain(64), *s = plain(64);
+	void *a, *b;
+
+	/* Magazines come from slabs that can never be had. */
+	none->order = none->min_order = MAX_ORDER + 1;
+	slab_state.magazine_cache = none;
+	a = kmem_cache_alloc(s, GFP_KERNEL);
+	b = kmem_cache_alloc(s, GFP_KERNEL);
+	CHECK(a && b);
+	CHECK_EQ(s->nodes[0].nr_out, 2);
+	kmem_cache_free(s, a);
+	kmem_cache_free(s, b);
+	CHECK_EQ(s->nodes[0].nr_out, 0);
+	slab_cache_validate(s);
+	slab_state.magazine_cache = was;
+	none->order = none->min_order = 0;
+	kmem_cache_destroy(s);
+	kmem_cache_destroy(none);
+}
+
+TEST(a_second_free_is_found_by_whatever_call_it_comes)
+{
+	struct kmem_cache *s = plain(64);
+	void *a = kmem_cache_alloc(s, GFP_KERNEL), *b = kmalloc(48, GFP_KERNEL);
+	void *gone = a, *block = b;
+
+	kmem_cache_free(s, a);
+	kfree(b);
+	test_expect_report("object is already free");
+	kmem_cache_free_bulk(s, 1, &gone);
+	kfree_bulk(1, &block);
+	kfree(b);
+	slab_kfree(b, NULL);
+	CHECK_EQ(test_expect_end(), 4);
+	CHECK_EQ(kmem_cache_in_use(s), 0);
+	slab_validate();
+	kmem_cache_destroy(s);
+}
+
 TEST(many_overwritten_objects_are_contained_at_once)
 {
 	struct kmem_cache *s = plain(64);

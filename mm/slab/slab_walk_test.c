@@ -6,6 +6,8 @@
 
 #include <test/test.h>
 
+#include <quire/rcu.h>
+
 static struct kmem_cache *make(slab_flags_t flags)
 {
 	struct kmem_cache *s =
@@ -182,6 +184,35 @@ TEST(validation_sees_a_broken_free_list_of_any_cache)
 	*a = saved;
 	CHECK_EQ(kmem_cache_validate(s), 0);
 	kmem_cache_free(s, keep);
+	kmem_cache_destroy(s);
+}
+
+TEST(validation_also_sees_full_slabs_and_those_that_are_leaving)
+{
+	struct kmem_cache *s = make(ALL_CHECKS | SLAB_TYPESAFE_BY_RCU);
+	unsigned int nr = slab_objects_for(s, s->order);
+	u8 *objs[64];
+
+	CHECK_LE(nr, 64);
+	CHECK_EQ(kmem_cache_alloc_bulk(s, GFP_KERNEL, nr, (void **)objs), nr);
+	objs[0][60] ^= 1;
+	test_expect_report("BUG test: red zone overwritten");
+	CHECK_EQ(kmem_cache_validate(s), 1);
+	CHECK_EQ(test_expect_end(), 1);
+	objs[0][60] ^= 1;
+	rcu_read_lock();
+	kmem_cache_free_bulk(s, nr, (void **)objs);
+	kmem_cache_shrink(s); /* the first begins to wait */
+	objs[0] = kmem_cache_alloc(s, GFP_NOWAIT);
+	objs[1] = kmem_cache_alloc(s, GFP_NOWAIT | __GFP_THISNODE);
+	CHECK(objs[0] && objs[1]);
+	slab_cache_validate(s);
+	kmem_cache_free(s, objs[0]);
+	kmem_cache_free(s, objs[1]);
+	kmem_cache_shrink(s);
+	CHECK_EQ(kmem_cache_validate(s), 0);
+	slab_cache_validate(s);
+	rcu_read_unlock();
 	kmem_cache_destroy(s);
 }
 

@@ -142,6 +142,19 @@ TEST(slab_frames_are_counted_by_kind)
 	kmem_cache_destroy(b);
 }
 
+TEST(a_zone_that_slabs_cannot_be_in_is_reported_and_not_used)
+{
+	struct kmem_cache *s = make(512, 0);
+	struct page *slab;
+
+	test_expect_report("WARNING: ");
+	slab = slab_new(s, GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE, 0);
+	CHECK_EQ(test_expect_end(), 1);
+	CHECK(slab);
+	free_slab_frames(s, slab);
+	kmem_cache_destroy(s);
+}
+
 /* ---- type-safe slabs ---- */
 
 TEST(a_typesafe_slab_stays_while_a_reader_may_hold_its_objects)
