@@ -111,7 +111,8 @@ static __always_inline void *alloc_any(size_t size, gfp_t gfp,
 				       const void *caller)
 {
 	if (unlikely(size > KMALLOC_MAX_CACHE_SIZE))
-		return alloc_large(size, gfp, NUMA_NO_NODE, caller);
+		return alloc_large(size, gfp, NUMA_NO_NODE,
+				   SLAB_CALLER(caller));
 	if (unlikely(!size))
 		return ZERO_SIZE_PTR;
 	return slab_alloc_fast(kmalloc_slab(size, gfp), gfp, caller);
@@ -119,7 +120,7 @@ static __always_inline void *alloc_any(size_t size, gfp_t gfp,
 
 void *__kmalloc(size_t size, gfp_t gfp)
 {
-	return alloc_any(size, gfp, CALLER);
+	return alloc_any(size, gfp, NULL);
 }
 
 void *kmalloc_node(size_t size, gfp_t gfp, int nid)

@@ -231,7 +231,7 @@ unsigned long slab_drain_magazine(struct kmem_cache *s, unsigned int slot)
 
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp)
 {
-	return slab_alloc_fast(s, gfp, CALLER);
+	return slab_alloc_fast(s, gfp, NULL);
 }
 
 /* Too dear for every free; a flush sees the rest. */
@@ -252,7 +252,7 @@ static __always_inline void free_fast(struct kmem_cache *s, void *obj,
 
 	if (unlikely((*word ^ key) < SLAB_KEY_SLACK || avail >= c->capacity ||
 		     !debug_is_object(s, obj))) {
-		free_slow(s, obj, caller);
+		free_slow(s, obj, SLAB_CALLER(caller));
 		return;
 	}
 	*word = key;
@@ -283,14 +283,14 @@ static __always_inline void free_one(struct kmem_cache *s, void *obj,
 				     const void *caller)
 {
 	if (unlikely(!is_frame(obj) || virt_to_page(obj)->slab_cache != s))
-		bad_free(s, obj, caller);
+		bad_free(s, obj, SLAB_CALLER(caller));
 	else
 		free_fast(s, obj, caller);
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *obj)
 {
-	free_one(s, obj, CALLER);
+	free_one(s, obj, NULL);
 }
 
 static __always_inline void free_any(const void *p, const void *caller)
@@ -303,12 +303,12 @@ static __always_inline void free_any(const void *p, const void *caller)
 	if (likely(is_frame(p) && PageSlab(page)))
 		free_fast(page->slab_cache, (void *)(uintptr_t)p, caller);
 	else
-		kfree_large(p, caller);
+		kfree_large(p, SLAB_CALLER(caller));
 }
 
 void kfree(const void *p)
 {
-	free_any(p, CALLER);
+	free_any(p, NULL);
 }
 
 void slab_kfree(const void *p, const void *caller)

@@ -264,7 +264,13 @@ unsigned long slab_drain_magazine(struct kmem_cache *s, unsigned int slot);
 /* The cache an object belongs to; NULL: no slab object (not reported). */
 struct kmem_cache *slab_cache_of(const void *obj);
 
-/* What every allocation begins with; caller: for whom. */
+/*
+ * For whom an inlined path works: caller, or if that is NULL whoever called
+ * the function it is inlined into, read only where it is used.
+ */
+#define SLAB_CALLER(caller) ((caller) ?: __builtin_return_address(0))
+
+/* What every allocation begins with; caller: see SLAB_CALLER. */
 static __always_inline void *slab_alloc_fast(struct kmem_cache *s, gfp_t gfp,
 					     const void *caller)
 {
@@ -277,7 +283,8 @@ static __always_inline void *slab_alloc_fast(struct kmem_cache *s, gfp_t gfp,
 	if (should_fail() && !(gfp & __GFP_NOFAIL))
 		return NULL;
 	if (unlikely(__builtin_sub_overflow(READ_ONCE(c->avail), 1, &last)))
-		return slab_alloc_slow(s, gfp, NUMA_NO_NODE, caller);
+		return slab_alloc_slow(s, gfp, NUMA_NO_NODE,
+				       SLAB_CALLER(caller));
 	obj = c->objs[last];
 	WRITE_ONCE(c->avail, last);
 	*slab_word(s, obj) = 0;
