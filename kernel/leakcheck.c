@@ -17,6 +17,7 @@
 #include <quire/printk.h>
 #include <quire/show.h>
 #include <quire/slab.h>
+#include <quire/pgtable.h>
 #include <quire/string.h>
 #include <quire/vmalloc.h>
 #include <quire/vmstat.h>
@@ -29,7 +30,7 @@
 /* Objects that end with the process they belong to. */
 static const char *const process_caches[] = {
 	"task_struct", "signal_cache",	 "sighand_cache", "sigqueue",
-	"mm_struct",   "vm_area_struct", "anon_vma",	  "anon_vma_chain",
+	"mm_struct",   "vm_area_struct", "anon_space",	  "anon_link",
 	"files_cache", "fs_cache",	 "filp",	  "pipe_inode_info",
 };
 
@@ -59,6 +60,7 @@ static void settle(void)
 	sched_set_affinity(current, old);
 	cond_resched();
 	vm_unmap_aliases();
+	pgtable_drain_spares();
 	drain_all_pages();
 }
 
@@ -102,6 +104,7 @@ static bool take(struct snapshot *s)
 		s->objects[i] = objects_in(text, process_caches[i]);
 	kvfree(text);
 	vm_unmap_aliases();
+	pgtable_drain_spares();
 	drain_all_pages();
 	for (int i = 0; i < NR_NODE_STATS; i++)
 		s->stat[i] = (long)node_stat_pages(i);

@@ -63,6 +63,7 @@ static inline void picture_check(const char *file, int line,
 
 	down_write(&mm->mmap_lock);
 	mm_validate(mm);
+	mm_validate_rmap(mm);
 	picture_draw(mm, buf, strlen(want));
 	up_write(&mm->mmap_lock);
 #ifndef QUIRE_METAL

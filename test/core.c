@@ -158,6 +158,7 @@ static void give_back_caches(void)
 	percpu_shrink();
 	vm_unmap_aliases();
 	kmem_cache_drain_all();
+	pgtable_drain_spares();
 	drain_all_pages();
 }
 

@@ -22,7 +22,7 @@ BEGIN {
 	# Public headers that belong to a module; the others are floor lib.
 	n = split("gfp:page mm_types:page vmstat:page reclaim:page " \
 	      "slab:slab pgtable:pgtable vmalloc:vmalloc mm:aspace " \
-	      "pagemap:cache show:lib run_proto:lib", own, " ")
+	      "rmap:aspace pagemap:cache show:lib run_proto:lib", own, " ")
 	for (i = 1; i <= n; i++) {
 		split(own[i], kv, ":")
 		header["quire/" kv[1] ".h"] = kv[2]

@@ -26,8 +26,8 @@ enum lock_rank {
 	LOCK_RANK_FUTEX,    /* a bucket of waiters; never from interrupts */
 	/* mm/ */
 	LOCK_RANK_I_MMAP,    /* file rmap: mappings of one file */
-	LOCK_RANK_ANON_VMA,  /* anonymous rmap */
-	LOCK_RANK_MM,	     /* mm->page_table_lock */
+	LOCK_RANK_ANON_VMA,  /* from an anonymous page to its space */
+	LOCK_RANK_MM,	     /* mm->areas_lock */
 	LOCK_RANK_PTL,	     /* one page-table page */
 	LOCK_RANK_I_PAGES,   /* page cache of one file */
 	LOCK_RANK_VMAP,	     /* vmalloc ranges */

@@ -17,6 +17,7 @@
 #include <quire/rbtree.h>
 #include <quire/reclaim.h>
 #include <quire/rwsem.h>
+#include <quire/spinlock.h>
 #include <quire/types.h>
 #include <quire/uapi/mman.h>
 
@@ -149,9 +150,21 @@ struct vm_area_struct {
 	void *vm_private_data;
 	struct rb_node shared_rb; /* mapping->i_mmap, by vm_pgoff */
 	pgoff_t shared_subtree_last;
-	void *anon_vma; /* anonymous rmap object */
-	bool anon_used; /* anonymous pages were put in: fork
-					   must copy, vm_pgoff must stay */
+	/* Anonymous pages in it: mm/aspace/anon.c */
+	unsigned long anon_id;	/* whom it may merge with; 0: never had any */
+	pgoff_t anon_shift;	/* a page's birthplace less its place */
+	struct rb_node anon_rb; /* mm->anon_moved, where shifted */
+	pgoff_t anon_subtree_last;
+};
+
+struct anon_space;
+
+/* mm may map pages that first were space's. */
+struct anon_link {
+	struct anon_space *space;
+	struct mm_struct *mm;
+	struct list_head of_space; /* space->links, ancestors first */
+	struct list_head of_mm;	   /* mm->anon_links */
 };
 
 enum rss_counter {
@@ -167,6 +180,8 @@ struct mm_struct {
 	u32 mm_count; /* users as one, and lazy CPUs */
 	pte_t *pgd;
 	struct rw_semaphore mmap_lock;
+	spinlock_t areas_lock; /* the set and bounds of areas, for those
+				  without mmap_lock: rmap */
 	struct rb_root mm_rb;
 	struct list_head mmap;		   /* all areas, by address */
 	struct vm_area_struct *mmap_cache; /* last found */
@@ -187,7 +202,12 @@ struct mm_struct {
 	u64 cpu_bitmap[DIV_ROUND_UP(NR_CPUS, 64)]; /* who may hold TLB
 							   entries */
 	u64 context_id;				   /* never used twice */
-	void *owner;				   /* the kernel's */
+	struct anon_space *anon;     /* owns pages made here: anon.c */
+	struct list_head anon_links; /* spaces whose pages may be here */
+	struct anon_link anon_own;   /* one of them */
+	struct rb_root anon_moved;   /* areas away from their birthplace */
+	unsigned long last_anon_id;  /* atomic */
+	void *owner;		     /* the kernel's */
 };
 
 /* ---- life ---- */
@@ -311,6 +331,11 @@ extern unsigned int sysctl_max_map_count;
 
 /* Panics with what is wrong; mmap_lock held for writing. */
 void mm_validate(struct mm_struct *mm);
+/*
+ * Every page mapped here is found from its frame as often as it is mapped.
+ * The same, and no other address space may change its share of them.
+ */
+void mm_validate_rmap(struct mm_struct *mm);
 
 /* ---- start ---- */
 

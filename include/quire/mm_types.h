@@ -159,18 +159,21 @@ static inline int page_to_nid(const struct page *page)
  *   63         48 47                      1   0
  *   index 47..32  pointer, sign bits cut     ANON
  * The low half of the index is in private.  ANON set: the pointer is the
- * anonymous rmap object (or null); clear: a struct address_space.
+ * page's anon_space, the index that of its birthplace (mm/aspace/anon.c);
+ * clear: a struct address_space.
  */
 #define PAGE_MAPPING_ANON 1UL
 
 static inline bool PageAnon(const struct page *page)
 {
-	return page->mapping_index & PAGE_MAPPING_ANON;
+	return READ_ONCE(page->mapping_index) & PAGE_MAPPING_ANON;
 }
 
 static inline void *page_rmapping(const struct page *page)
 {
-	return (void *)(uintptr_t)((s64)(page->mapping_index << 16) >> 16 &
+	return (void *)(uintptr_t)((s64)(READ_ONCE(page->mapping_index)
+					 << 16) >>
+					   16 &
 				   ~(s64)PAGE_MAPPING_ANON);
 }
 

@@ -80,6 +80,15 @@ static inline pte_t ptep_get_and_clear(pte_t *ptep)
 	return __pte(__atomic_exchange_n(&ptep->v, 0, __ATOMIC_ACQ_REL));
 }
 
+/* Was the page used?  No more, by the entry. */
+static inline bool ptep_test_and_clear_young(pte_t *ptep)
+{
+	if (!pte_young(ptep_get(ptep)))
+		return false;
+	return __atomic_fetch_and(&ptep->v, ~_PAGE_ACCESSED, __ATOMIC_RELAXED) &
+	       _PAGE_ACCESSED;
+}
+
 static inline void ptep_set_wrprotect(pte_t *ptep)
 {
 	__atomic_fetch_and(&ptep->v, ~_PAGE_RW, __ATOMIC_RELAXED);
@@ -93,6 +102,11 @@ void pgd_free(pte_t *pgd);
 /* An empty table page for a level, PG_table set; NULL: no memory. */
 struct page *pgtable_alloc_table(unsigned int level, gfp_t gfp);
 void pgtable_free_table(struct page *table);
+/*
+ * Each processor keeps a few empty tables; give those of all back to the page
+ * allocator.  How many.  Any task context.
+ */
+unsigned long pgtable_drain_spares(void);
 
 /*
  * pgtable_lookup - the entry that maps addr, or ends the walk.

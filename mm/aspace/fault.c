@@ -49,9 +49,18 @@ void page_add_new_anon_rmap(struct page *page, struct vm_area_struct *vma,
 	WRITE_ONCE(page->flags, page->flags | 1U << PG_swapbacked |
 					1U << PG_uptodate |
 					1U << PG_anon_exclusive);
-	page_set_mapping(page, (uintptr_t)vma->anon_vma | PAGE_MAPPING_ANON,
-			 linear_page_index(vma, addr));
+	page_set_mapping(page, (uintptr_t)vma->vm_mm->anon | PAGE_MAPPING_ANON,
+			 anon_page_index(vma, addr));
 	mod_page_stat(page, NST_nr_anon_pages, 1);
+}
+
+/* An ancestor's page has no other user any more: it is vma's own now. */
+static void page_move_anon_rmap(struct page *page, struct vm_area_struct *vma)
+{
+	u64 rest = page->mapping_index & ~0xffffffffffffUL;
+	u64 space = (uintptr_t)vma->vm_mm->anon | PAGE_MAPPING_ANON;
+
+	WRITE_ONCE(page->mapping_index, rest | (space & 0xffffffffffffUL));
 }
 
 static void page_add_file_rmap(struct page *page)
@@ -70,8 +79,8 @@ void page_remove_rmap(struct page *page)
 
 static inline void note_anon(struct vm_area_struct *vma)
 {
-	if (!READ_ONCE(vma->anon_used))
-		WRITE_ONCE(vma->anon_used, true);
+	if (unlikely(!smp_load_acquire(&vma->anon_id)))
+		anon_prepare(vma);
 }
 
 /* ---- a fault under way ---- */
@@ -135,8 +144,8 @@ static vm_fault_t anon_write(struct fault *f)
 
 	if (unlikely(!page))
 		return VM_FAULT_OOM;
-	page_add_new_anon_rmap(page, vma, f->addr);
 	note_anon(vma);
+	page_add_new_anon_rmap(page, vma, f->addr);
 	if (unlikely(!lock_entry(f))) {
 		page_remove_rmap(page);
 		put_page(page);
@@ -173,7 +182,6 @@ static void replace_locked(struct fault *f, struct page *old, struct page *copy)
 	set_pte(f->ptep, __pte(0));
 	port->flush_tlb_range(mm, f->addr, f->addr + PAGE_SIZE, false);
 	page_add_new_anon_rmap(copy, f->vma, f->addr);
-	note_anon(f->vma);
 	set_pte(f->ptep, mk_pte_write(f, copy));
 	if (old && PageAnon(old)) {
 		page_remove_rmap(old);
@@ -193,6 +201,7 @@ static vm_fault_t copy_page_fault(struct fault *f, struct page *old)
 
 	if (!copy)
 		return VM_FAULT_OOM;
+	note_anon(f->vma);
 	if (old)
 		copy_page(page_address(copy), page_address(old));
 	if (!lock_entry(f)) {
@@ -225,6 +234,7 @@ static vm_fault_t write_protected(struct fault *f)
 		/* Acquire: who dropped the others has done copying from it. */
 		if (smp_load_acquire(&page->_refcount) == 1) {
 			SetPageAnonExclusive(page);
+			page_move_anon_rmap(page, f->vma);
 			return reuse_locked(f);
 		}
 	}
@@ -399,6 +409,7 @@ static vm_fault_t file_write_private(struct fault *f)
 	page = file_page(f, &ret);
 	if (!page)
 		goto out_free;
+	note_anon(f->vma);
 	copy_page(page_address(copy), page_address(page));
 	if (!lock_entry(f))
 		goto out_put;
@@ -407,7 +418,6 @@ static vm_fault_t file_write_private(struct fault *f)
 		goto out_put;
 	}
 	page_add_new_anon_rmap(copy, f->vma, f->addr);
-	note_anon(f->vma);
 	fill_entry(f, mk_pte_write(f, copy));
 	ptl_unlock(f->table);
 	add_mm_counter(mm, MM_ANONPAGES, 1);

@@ -18,11 +18,11 @@ static void check_query(struct address_space *mapping,
 
 	for (int i = 0; i < NR_AREAS; i++)
 		expected += in[i] && vmas[i].vm_pgoff <= last &&
-			    last_page(&vmas[i]) >= first;
+			    interval_end(&vmas[i]) >= first;
 	for (struct vm_area_struct *v = i_mmap_first(mapping, first, last); v;
 	     v = i_mmap_next(v, first, last)) {
 		vma = v;
-		CHECK(vma->vm_pgoff <= last && last_page(vma) >= first);
+		CHECK(vma->vm_pgoff <= last && interval_end(vma) >= first);
 		CHECK(!before || before->vm_pgoff <= vma->vm_pgoff);
 		before = vma;
 		found++;

@@ -72,7 +72,7 @@ static inline void vma_set_flags(struct vm_area_struct *vma,
 	/* page_mkwrite() wants to hear of the first write to each page. */
 	if (vma->vm_ops && vma->vm_ops->page_mkwrite)
 		prot &= ~_PAGE_RW;
-	vma->vm_flags = flags;
+	WRITE_ONCE(vma->vm_flags, flags);
 	vma->vm_page_prot = prot;
 }
 
@@ -114,6 +114,10 @@ static inline struct vm_area_struct *find_vma_intersection(struct mm_struct *mm,
 	return vma && vma->vm_start < end ? vma : NULL;
 }
 
+/* find_vma() by the tree alone: mmap_lock or areas_lock held. */
+struct vm_area_struct *find_vma_tree(const struct mm_struct *mm,
+				     unsigned long addr);
+
 /* Put vma behind prev (NULL: first) into tree, list and its file's tree. */
 void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 	      struct vm_area_struct *prev);
@@ -130,12 +134,60 @@ struct vm_area_struct *vma_split(struct vm_area_struct *vma, unsigned long addr,
 unsigned int vma_cuts(struct mm_struct *mm, unsigned long start,
 		      unsigned long end);
 
-/* Let a neighbour of the free range [start, end) cover it; NULL: none can. */
+/* ---- anon.c: who may map anonymous pages ---- */
+
+/* What an area's anonymous pages have in common. */
+struct anon_ident {
+	unsigned long id;
+	pgoff_t shift;
+};
+#define ANON_NONE ((struct anon_ident){0, 0})
+
+void anon_init(void);
+/* The space of a new address space; 0 or -ENOMEM. */
+int anon_new(struct mm_struct *mm);
+/* The same for a copy of old, before any entry is copied. */
+int anon_fork(struct mm_struct *mm, struct mm_struct *old);
+/* No entry of mm maps an anonymous page any more; nobody walks it then. */
+void anon_exit(struct mm_struct *mm);
+
+unsigned long anon_new_id(struct mm_struct *mm, bool inherited);
+/* The first anonymous page is about to come; mmap_lock for reading. */
+void anon_prepare(struct vm_area_struct *vma);
+/* vma, which is linked, takes over pages of this identity.  Locked. */
+void anon_adopt(struct vm_area_struct *vma, struct anon_ident ident);
+/* For vma.c: an area with a shift comes, goes or changes; areas_lock held. */
+void anon_moved_insert(struct vm_area_struct *vma);
+void anon_moved_remove(struct vm_area_struct *vma);
+
+static inline bool anon_is_inherited(unsigned long id)
+{
+	return id & 1;
+}
+
+static inline struct anon_ident anon_ident_of(const struct vm_area_struct *vma)
+{
+	unsigned long id = smp_load_acquire(&vma->anon_id);
+
+	return (struct anon_ident){id, id ? vma->anon_shift : 0};
+}
+
+/* The birthplace of what comes to addr: page_index() of anonymous pages. */
+static inline pgoff_t anon_page_index(const struct vm_area_struct *vma,
+				      unsigned long addr)
+{
+	return NR_PAGES(addr) + vma->anon_shift;
+}
+
+/*
+ * Let a neighbour of the free range [start, end) cover it; NULL: none can.
+ * ident: of the pages that will be moved there.
+ */
 struct vm_area_struct *vma_merge_hole(struct mm_struct *mm,
 				      struct vm_area_struct *prev,
 				      unsigned long start, unsigned long end,
 				      unsigned long flags, struct vm_file *file,
-				      pgoff_t pgoff);
+				      pgoff_t pgoff, struct anon_ident ident);
 /*
  * Give [start, end), inside vma, new flags, merging with neighbours that have
  * them already, cutting otherwise.  vma_flag_cuts() says how many spares that

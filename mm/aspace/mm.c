@@ -29,23 +29,27 @@ void aspace_init(void)
 {
 	mm_cachep = KMEM_CACHE(mm_struct, SLAB_PANIC | SLAB_ACCOUNT);
 	vma_init();
+	anon_init();
 	account_init();
 	zero_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!zero_page)
 		panic("no memory for the zero page");
 }
 
-struct mm_struct *mm_alloc(void)
+/* A copy of old to be, or (NULL) something new. */
+static struct mm_struct *mm_make(struct mm_struct *old)
 {
 	struct mm_struct *mm = kmem_cache_zalloc(mm_cachep, GFP_KERNEL);
 
 	if (!mm)
 		return NULL;
 	mm->pgd = pgd_alloc(GFP_KERNEL);
-	if (!mm->pgd) {
-		kmem_cache_free(mm_cachep, mm);
-		return NULL;
-	}
+	if (!mm->pgd)
+		goto out_free;
+	INIT_LIST_HEAD(&mm->anon_links);
+	if (old ? anon_fork(mm, old) : anon_new(mm))
+		goto out_pgd;
+	spin_lock_init(&mm->areas_lock, LOCK_RANK_MM);
 	mm->mm_users = 1;
 	mm->mm_count = 1;
 	init_rwsem(&mm->mmap_lock);
@@ -59,6 +63,17 @@ struct mm_struct *mm_alloc(void)
 	mm->context_id =
 		__atomic_add_fetch(&last_context_id, 1, __ATOMIC_RELAXED);
 	return mm;
+
+out_pgd:
+	pgd_free(mm->pgd);
+out_free:
+	kmem_cache_free(mm_cachep, mm);
+	return NULL;
+}
+
+struct mm_struct *mm_alloc(void)
+{
+	return mm_make(NULL);
 }
 
 bool mmget_not_zero(struct mm_struct *mm)
@@ -139,11 +154,13 @@ static void exit_mmap(struct mm_struct *mm)
 		unmap_area(&tlb, vma, vma->vm_start, vma->vm_end, true);
 	for_each_vma(mm, vma)
 		vma_unlink_file(vma);
+	anon_exit(mm);
 	free_all_tables(&tlb);
 	tlb_finish_mmu(&tlb);
 	remove_vmas(&mm->mmap);
 	INIT_LIST_HEAD(&mm->mmap);
 	mm->mm_rb = RB_ROOT;
+	mm->anon_moved = RB_ROOT;
 	mm->mmap_cache = NULL;
 	mm->map_count = 0;
 	mm->total_vm = 0;
@@ -259,9 +276,10 @@ static struct vm_area_struct *copy_area(struct mm_struct *mm,
 	}
 	vma->vm_mm = mm;
 	vma->vm_flags &= ~VM_LOCKED;
-	vma->anon_vma = NULL;
 	if (vma->vm_flags & VM_WIPEONFORK)
-		vma->anon_used = false;
+		vma->anon_id = 0;
+	else if (vma->anon_id)
+		vma->anon_id = anon_new_id(mm, true);
 	if (vma->vm_file)
 		vma->vm_file->ops->get(vma->vm_file);
 	if (vma->vm_ops && vma->vm_ops->open)
@@ -287,7 +305,7 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 			err = -ENOMEM;
 			break;
 		}
-		if (!c.dst->anon_used)
+		if (!c.dst->anon_id)
 			continue;
 		err = copy_page_range(&c);
 		if (err)
@@ -323,12 +341,15 @@ static void copy_settings(struct mm_struct *mm, const struct mm_struct *old)
 
 struct mm_struct *dup_mm(struct mm_struct *oldmm)
 {
-	struct mm_struct *mm = mm_alloc();
+	struct mm_struct *mm;
 	int err;
 
-	if (!mm)
-		return ERR_PTR(-ENOMEM);
 	down_write(&oldmm->mmap_lock);
+	mm = mm_make(oldmm);
+	if (!mm) {
+		up_write(&oldmm->mmap_lock);
+		return ERR_PTR(-ENOMEM);
+	}
 	copy_settings(mm, oldmm);
 	err = dup_mmap(mm, oldmm);
 	up_write(&oldmm->mmap_lock);

@@ -265,8 +265,8 @@ static struct vm_area_struct *make_area(struct mm_struct *mm,
 	vma->vm_file = map->file;
 	vma->vm_ops = NULL;
 	vma->vm_private_data = NULL;
-	vma->anon_vma = NULL;
-	vma->anon_used = false;
+	vma->anon_id = 0;
+	vma->anon_shift = 0;
 	if (map->file) {
 		map->file->ops->get(map->file);
 		err = map->file->ops->mmap(map->file, vma);
@@ -309,7 +309,7 @@ static bool try_merge(struct mm_struct *mm, const struct new_map *map)
 	if (!map->file && (map->flags & VM_SHARED))
 		return false;
 	return vma_merge_hole(mm, map->prev, map->start, map->end, map->flags,
-			      map->file, map->pgoff);
+			      map->file, map->pgoff, ANON_NONE);
 }
 
 /* Something is in the way: take it out and put the new area in its place. */

@@ -127,7 +127,7 @@ static int protect_area(struct vm_area_struct *vma, unsigned long start,
 			flags |= VM_ACCOUNT;
 		}
 	} else if ((old & VM_ACCOUNT) && vma_is_anonymous(vma) &&
-		   !vma->anon_used) {
+		   !vma->anon_id) {
 		/* Never written and cannot be: nothing is promised. */
 		flags &= ~VM_ACCOUNT;
 	}

@@ -19,7 +19,7 @@
  *    are taken before anything is changed.
  * 4. Locking.  mmap_lock for writing.  For a file's area i_mmap_lock as well
  *    while entries are between two places, so that truncation sees them in
- *    one of the two.
+ *    one of the two; areas_lock while a table's are, for reverse mapping.
  *
  * Source: mremap(2).
  */
@@ -135,16 +135,18 @@ static void move_page_tables(struct remap *r, unsigned long len)
 
 	while ((src = pte_next_table(r->mm, &addr, end)) != NULL) {
 		unsigned long to = r->new_addr + (addr - r->addr);
-		unsigned long n, stop = pte_table_end(addr, end);
+		unsigned long n = pte_table_end(addr, end) - addr;
 
+		spin_lock(&r->mm->areas_lock);
 		if (can_move_table(addr, to, end - addr)) {
 			move_table(r->mm, addr, to);
 			tables = true;
-			addr = stop;
-			continue;
+		} else {
+			n = min(n, pte_table_end(to, ~0UL) - to);
+			flush |= move_entries(src, pte_lookup(r->mm, to),
+					      NR_PAGES(n));
 		}
-		n = min(stop - addr, pte_table_end(to, ~0UL) - to);
-		flush |= move_entries(src, pte_lookup(r->mm, to), NR_PAGES(n));
+		spin_unlock(&r->mm->areas_lock);
 		addr += n;
 	}
 	if (flush || tables)
@@ -221,7 +223,8 @@ static int grow_in_place(struct remap *r)
 	/* The new part may join what follows, too. */
 	if (!vma_merge_hole(r->mm, vma, vma->vm_end, vma->vm_end + delta,
 			    vma->vm_flags, vma->vm_file,
-			    linear_page_index(vma, vma->vm_end)))
+			    linear_page_index(vma, vma->vm_end),
+			    anon_ident_of(vma)))
 		vma_move_bounds(vma, vma->vm_start, vma->vm_end + delta,
 				vma->vm_pgoff);
 	vm_stat_account(r->mm, vma->vm_flags, (long)nr_pages);
@@ -237,22 +240,25 @@ static struct vm_area_struct *make_target(struct remap *r)
 {
 	struct vm_area_struct *prev, *vma, *old = r->vma;
 	pgoff_t pgoff = linear_page_index(old, r->addr);
+	struct anon_ident ident = anon_ident_of(old);
 
 	/* Nothing depends on the index of memory never touched. */
-	if (vma_is_anonymous(old) && !old->vm_file && !old->anon_used)
+	if (ident.id)
+		ident.shift += NR_PAGES(r->addr) - NR_PAGES(r->new_addr);
+	else if (vma_is_anonymous(old) && !old->vm_file)
 		pgoff = NR_PAGES(r->new_addr);
 	find_vma_prev(r->mm, r->new_addr, &prev);
 	vma = vma_merge_hole(r->mm, prev, r->new_addr, r->new_addr + r->new_len,
-			     old->vm_flags, old->vm_file, pgoff);
-	if (vma) {
-		vma->anon_used |= old->anon_used;
+			     old->vm_flags, old->vm_file, pgoff, ident);
+	if (vma)
 		return vma;
-	}
 	vma = vma_pool_take(&r->pool);
 	*vma = *old;
 	vma->vm_start = r->new_addr;
 	vma->vm_end = r->new_addr + r->new_len;
 	vma->vm_pgoff = pgoff;
+	vma->anon_id = ident.id;
+	vma->anon_shift = ident.shift;
 	if (vma->vm_file)
 		vma->vm_file->ops->get(vma->vm_file);
 	if (vma->vm_ops && vma->vm_ops->open)
@@ -285,7 +291,10 @@ static void commit_move(struct remap *r)
 			      &r->pool);
 		return;
 	}
-	/* The old range stays, empty; it is no longer locked. */
+	/* The old range stays, empty; an area that is all of it is as new. */
+	if (r->vma->vm_start == r->addr &&
+	    r->vma->vm_end == r->addr + r->old_len)
+		r->vma->anon_id = 0;
 	if (flags & VM_LOCKED) {
 		vma_change_flags(r->vma, r->addr, r->addr + r->old_len,
 				 flags & ~VM_LOCKED, &r->pool);

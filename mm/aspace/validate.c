@@ -11,7 +11,11 @@
  *    A5  a mapped page has mapcount >= 1 and as many references at least;
  *        an exclusive one is mapped once
  *    A6  nr_used of every table (T2 of pgtable.c)
+ *    N1..N3 of anon.c; mm_validate_rmap() also finds every page from its frame
  */
+#include <quire/rmap.h>
+
+#include "mm/aspace/anon.h"
 #include "mm/aspace/internal.h"
 
 struct sums {
@@ -20,6 +24,18 @@ struct sums {
 	long rss[NR_MM_COUNTERS];
 	unsigned long nr_tables;
 };
+
+/* Is vma in the tree of moved areas? (N3) */
+static bool is_in_moved(const struct vm_area_struct *vma)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	pgoff_t index = NR_PAGES(vma->vm_start) + vma->anon_shift;
+	const struct vm_area_struct *found = anon_moved_first(mm, index);
+
+	while (found && found != vma)
+		found = anon_moved_next((struct vm_area_struct *)found, index);
+	return found;
+}
 
 static void check_area(const struct vm_area_struct *vma,
 		       const struct mm_struct *mm)
@@ -31,6 +47,7 @@ static void check_area(const struct vm_area_struct *vma,
 	BUG_ON(vma->vm_start >= vma->vm_end || vma->vm_end > TASK_SIZE);
 	BUG_ON(prev && prev->vm_end > vma->vm_start);
 	BUG_ON(!vma->vm_file && (vma->vm_flags & VM_SHARED));
+	BUG_ON(vma->anon_shift && !is_in_moved(vma)); /* N3 */
 }
 
 static void sum_area(const struct vm_area_struct *vma, struct sums *sums)
@@ -88,8 +105,19 @@ static void check_set(struct mm_struct *mm, struct sums *sums)
 	BUG_ON(rb_validate(&mm->mm_rb, gap_is_wrong) != mm->map_count);
 }
 
+/* Is mm linked to the page's space? (N1) */
+static bool knows_space(const struct mm_struct *mm, const struct page *page)
+{
+	const struct anon_link *link;
+
+	list_for_each_entry(link, &mm->anon_links, of_mm)
+		if (link->space == page_rmapping(page))
+			return true;
+	return false;
+}
+
 static void check_page(const struct page *page, pte_t pte,
-		       const struct vm_area_struct *vma)
+		       const struct vm_area_struct *vma, unsigned long addr)
 {
 	BUG_ON(page_mapcount(page) < 1);
 	BUG_ON(page_ref_count(page) < (unsigned int)page_mapcount(page));
@@ -98,7 +126,9 @@ static void check_page(const struct page *page, pte_t pte,
 		BUG_ON(pte_write(pte) && !(vma->vm_flags & VM_SHARED));
 		return;
 	}
-	BUG_ON(!vma->anon_used);
+	BUG_ON(!vma->anon_id);
+	BUG_ON(!knows_space(vma->vm_mm, page));			/* N1 */
+	BUG_ON(page_index(page) != anon_page_index(vma, addr)); /* N2 */
 	BUG_ON(PageAnonExclusive(page) && page_mapcount(page) != 1);
 	BUG_ON(pte_write(pte) && !PageAnonExclusive(page));
 }
@@ -122,7 +152,7 @@ static int check_entry(pte_t *ptep, unsigned int level, unsigned long addr,
 		return 0;
 	}
 	page = pfn_to_page(pte_pfn(pte));
-	check_page(page, pte, vma);
+	check_page(page, pte, vma, addr);
 	sums->rss[mm_counter(page)]++;
 	return 0;
 }
@@ -165,4 +195,28 @@ void mm_validate(struct mm_struct *mm)
 	for (int i = 0; i < NR_MM_COUNTERS; i++)
 		BUG_ON(sums.rss[i] != mm->rss_stat[i]);
 	BUG_ON(sums.nr_tables * PAGE_SIZE != mm->pgtables_bytes);
+}
+
+/* ---- from the frames' side ---- */
+
+static int check_rmap(pte_t *ptep, unsigned int level, unsigned long addr,
+		      void *arg)
+{
+	pte_t pte = ptep_get(ptep);
+	struct page *page;
+
+	(void)addr;
+	(void)arg;
+	if (level || !pte_maps_page(pte) || pte_special(pte))
+		return 0;
+	page = pfn_to_page(pte_pfn(pte));
+	/* Frames of the kernel's own are known to it alone. */
+	if (PageAnon(page) || page_mapping(page))
+		BUG_ON(rmap_count(page) != page_mapcount(page));
+	return 0;
+}
+
+void mm_validate_rmap(struct mm_struct *mm)
+{
+	pgtable_for_each(mm->pgd, 0, TASK_SIZE, check_rmap, NULL);
 }

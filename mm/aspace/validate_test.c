@@ -163,6 +163,7 @@ static void step_fork(struct model *m)
 	}
 	down_write(&child->mmap_lock);
 	mm_validate(child);
+	mm_validate_rmap(child);
 	up_write(&child->mmap_lock);
 	mmput(child);
 }
@@ -171,6 +172,7 @@ static void check_model(struct model *m)
 {
 	down_write(&m->mm->mmap_lock);
 	mm_validate(m->mm);
+	mm_validate_rmap(m->mm);
 	for (unsigned long i = 0; i < WINDOW; i++) {
 		const struct model_page *p = &m->page[i];
 		const struct vm_area_struct *vma = find_vma(m->mm, page_at(i));

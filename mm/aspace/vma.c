@@ -19,10 +19,13 @@
  *    V3  gap and rb_subtree_gap are right in every node
  *    V4  map_count is their number
  *    V5  an area with vm_file->mapping is in that mapping's i_mmap
+ *    What decides whether areas with anonymous pages may merge: anon.c.
  * 3. Locking.  mmap_lock, for writing to change; readers may look, and may
  *    write mmap_cache (any area of the set will do).  Bounds of an area in a
  *    file's i_mmap change under i_mmap_lock too, for those who come from the
- *    file and hold no mmap_lock.  When a boundary between two areas of one
+ *    file and hold no mmap_lock.  The tree and all bounds change under
+ *    areas_lock as well, for those who come from an anonymous page.
+ *    When a boundary between two areas of one
  *    file moves, the growing one grows first, so that at no moment is a page
  *    covered by none.
  * 4. Failure.  Only vma_pool_fill() and vma_alloc() fail.  Whoever has to cut
@@ -123,7 +126,7 @@ static bool gap_update(struct rb_node *node)
 
 /* ---- find ---- */
 
-static struct vm_area_struct *search(const struct mm_struct *mm,
+struct vm_area_struct *find_vma_tree(const struct mm_struct *mm,
 				     unsigned long addr)
 {
 	struct rb_node *node = mm->mm_rb.rb_node;
@@ -150,7 +153,7 @@ struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
 
 	if (likely(vma && addr - vma->vm_start < vma->vm_end - vma->vm_start))
 		return vma;
-	vma = search(mm, addr);
+	vma = find_vma_tree(mm, addr);
 	if (vma)
 		WRITE_ONCE(mm->mmap_cache, vma);
 	return vma;
@@ -208,10 +211,14 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 	vma->vm_mm = mm;
 	list_add(&vma->vm_list, before);
 	next = vma_next(vma);
+	spin_lock(&mm->areas_lock);
 	set_gap(vma);
 	if (next)
 		set_gap(next);
 	link_tree(mm, vma, prev, next);
+	if (unlikely(vma->anon_shift))
+		anon_moved_insert(vma);
+	spin_unlock(&mm->areas_lock);
 	mm->map_count++;
 	if (!mapping)
 		return;
@@ -225,10 +232,14 @@ void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma)
 	struct vm_area_struct *next = vma_next(vma);
 
 	list_unlink(&vma->vm_list);
+	spin_lock(&mm->areas_lock);
 	if (next)
 		set_gap(next);
 	rb_erase_before(&vma->vm_rb, next ? &next->vm_rb : NULL, &mm->mm_rb,
 			gap_update);
+	if (unlikely(vma->anon_shift))
+		anon_moved_remove(vma);
+	spin_unlock(&mm->areas_lock);
 	mm->map_count--;
 	if (mm->mmap_cache == vma)
 		mm->mmap_cache = NULL;
@@ -246,9 +257,15 @@ void vma_move_bounds(struct vm_area_struct *vma, unsigned long start,
 		spin_lock(&mapping->i_mmap_lock);
 		i_mmap_remove(vma, mapping);
 	}
+	spin_lock(&vma->vm_mm->areas_lock);
+	if (unlikely(vma->anon_shift))
+		anon_moved_remove(vma);
 	vma->vm_start = start;
 	vma->vm_end = end;
 	vma->vm_pgoff = pgoff;
+	if (unlikely(vma->anon_shift))
+		anon_moved_insert(vma);
+	spin_unlock(&vma->vm_mm->areas_lock);
 	if (mapping) {
 		i_mmap_insert(vma, mapping);
 		spin_unlock(&mapping->i_mmap_lock);
@@ -313,22 +330,43 @@ static bool same_kind(const struct vm_area_struct *vma, unsigned long flags,
 	return !(vma->vm_ops && vma->vm_ops->close);
 }
 
+/*
+ * Linux's rule: memory without anonymous pages joins any, but what a fork
+ * inherited joins only its own.
+ */
+static bool same_anon(const struct vm_area_struct *vma, struct anon_ident ident)
+{
+	if (!vma->anon_id)
+		return !anon_is_inherited(ident.id);
+	if (!ident.id)
+		return !anon_is_inherited(vma->anon_id);
+	return vma->anon_id == ident.id && vma->anon_shift == ident.shift;
+}
+
+/* Both join what lies between them: may all be one? */
+static bool same_anon_ends(const struct vm_area_struct *prev,
+			   const struct vm_area_struct *next)
+{
+	return !prev->anon_id || !next->anon_id ||
+	       same_anon(prev, anon_ident_of(next));
+}
+
 /* Memory [.., end) with index pgoff at end continues in next. */
 static bool joins_next(const struct vm_area_struct *next, unsigned long end,
 		       unsigned long flags, const struct vm_file *file,
-		       pgoff_t pgoff)
+		       pgoff_t pgoff, struct anon_ident ident)
 {
 	return next && next->vm_start == end && next->vm_pgoff == pgoff &&
-	       same_kind(next, flags, file);
+	       same_kind(next, flags, file) && same_anon(next, ident);
 }
 
 static bool joins_prev(const struct vm_area_struct *prev, unsigned long start,
 		       unsigned long flags, const struct vm_file *file,
-		       pgoff_t pgoff)
+		       pgoff_t pgoff, struct anon_ident ident)
 {
 	return prev && prev->vm_end == start &&
 	       prev->vm_pgoff + vma_pages(prev) == pgoff &&
-	       same_kind(prev, flags, file);
+	       same_kind(prev, flags, file) && same_anon(prev, ident);
 }
 
 static void drop_merged(struct mm_struct *mm, struct vm_area_struct *vma)
@@ -345,10 +383,10 @@ static void absorb(struct mm_struct *mm, struct vm_area_struct *prev,
 	unsigned long end = last->vm_end;
 	struct vm_area_struct *vma;
 
-	prev->anon_used |= last->anon_used;
+	anon_adopt(prev, anon_ident_of(last));
 	vma_move_bounds(prev, prev->vm_start, end, prev->vm_pgoff);
 	while ((vma = vma_next(prev)) && vma->vm_start < end) {
-		prev->anon_used |= vma->anon_used;
+		anon_adopt(prev, anon_ident_of(vma));
 		drop_merged(mm, vma);
 	}
 }
@@ -357,7 +395,7 @@ struct vm_area_struct *vma_merge_hole(struct mm_struct *mm,
 				      struct vm_area_struct *prev,
 				      unsigned long start, unsigned long end,
 				      unsigned long flags, struct vm_file *file,
-				      pgoff_t pgoff)
+				      pgoff_t pgoff, struct anon_ident ident)
 {
 	struct vm_area_struct *next =
 		prev ? vma_next(prev)
@@ -367,10 +405,11 @@ struct vm_area_struct *vma_merge_hole(struct mm_struct *mm,
 						   struct vm_area_struct,
 						   vm_list));
 	bool with_next = joins_next(next, end, flags, file,
-				    pgoff + NR_PAGES(end - start));
+				    pgoff + NR_PAGES(end - start), ident);
 
-	if (joins_prev(prev, start, flags, file, pgoff)) {
-		if (with_next)
+	if (joins_prev(prev, start, flags, file, pgoff, ident)) {
+		anon_adopt(prev, ident);
+		if (with_next && same_anon_ends(prev, next))
 			absorb(mm, prev, next);
 		else
 			vma_move_bounds(prev, prev->vm_start, end,
@@ -379,6 +418,7 @@ struct vm_area_struct *vma_merge_hole(struct mm_struct *mm,
 	}
 	if (!with_next)
 		return NULL;
+	anon_adopt(next, ident);
 	vma_move_bounds(next, start, next->vm_end, pgoff);
 	return next;
 }
@@ -395,16 +435,22 @@ static void plan_flag_change(struct flag_change *plan,
 {
 	struct vm_area_struct *prev = vma_prev(vma), *next = vma_next(vma);
 
+	struct anon_ident ident = anon_ident_of(vma);
+
 	plan->at_start = start == vma->vm_start;
 	plan->at_end = end == vma->vm_end;
-	plan->prev = plan->at_start && joins_prev(prev, start, flags,
-						  vma->vm_file, vma->vm_pgoff)
-			     ? prev
-			     : NULL;
-	plan->next = plan->at_end && joins_next(next, end, flags, vma->vm_file,
-						linear_page_index(vma, end))
-			     ? next
-			     : NULL;
+	plan->prev =
+		plan->at_start && joins_prev(prev, start, flags, vma->vm_file,
+					     vma->vm_pgoff, ident)
+			? prev
+			: NULL;
+	plan->next =
+		plan->at_end && joins_next(next, end, flags, vma->vm_file,
+					   linear_page_index(vma, end), ident)
+			? next
+			: NULL;
+	if (plan->prev && plan->next && !same_anon_ends(prev, next))
+		plan->next = NULL;
 }
 
 unsigned int vma_flag_cuts(const struct vm_area_struct *vma,
@@ -433,7 +479,7 @@ struct vm_area_struct *vma_change_flags(struct vm_area_struct *vma,
 		return plan.prev;
 	}
 	if (plan.prev) { /* the boundary with prev moves up */
-		plan.prev->anon_used |= vma->anon_used;
+		anon_adopt(plan.prev, anon_ident_of(vma));
 		vma_move_bounds(plan.prev, plan.prev->vm_start, end,
 				plan.prev->vm_pgoff);
 		vma_move_bounds(vma, end, vma->vm_end,
@@ -441,7 +487,7 @@ struct vm_area_struct *vma_change_flags(struct vm_area_struct *vma,
 		return plan.prev;
 	}
 	if (plan.next) { /* the boundary with next moves down */
-		plan.next->anon_used |= vma->anon_used;
+		anon_adopt(plan.next, anon_ident_of(vma));
 		vma_move_bounds(plan.next, start, plan.next->vm_end,
 				linear_page_index(vma, start));
 		if (plan.at_start)

@@ -53,13 +53,36 @@ static pte_t *entry_below(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 	return ptep;
 }
 
-pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
-		     unsigned int level)
+static pte_t *pgentry_alloc_slow(struct mm_struct *mm, unsigned long addr,
+				 unsigned int level)
 {
 	unsigned int top = PGTABLE_LEVELS - 1;
 
 	return entry_below(mm, addr, &mm->pgd[pgtable_slot(addr, top)], top,
 			   level);
+}
+
+/* The entry of level 1 for addr with four levels; NULL: no table yet. */
+static pte_t *upper_entry4(struct mm_struct *mm, unsigned long addr)
+{
+	pte_t pte = ptep_get(&mm->pgd[pgtable_slot(addr, 3)]);
+
+	if (pte_none(pte))
+		return NULL;
+	pte = ptep_get(&pte_table(pte)[pgtable_slot(addr, 2)]);
+	return pte_none(pte) ? NULL : &pte_table(pte)[pgtable_slot(addr, 1)];
+}
+
+pte_t *pgentry_alloc(struct mm_struct *mm, unsigned long addr,
+		     unsigned int level)
+{
+	if (PGTABLE_LEVELS == 4 && level == 1) {
+		pte_t *ptep = upper_entry4(mm, addr);
+
+		if (likely(ptep))
+			return ptep;
+	}
+	return pgentry_alloc_slow(mm, addr, level);
 }
 
 pte_t *pte_alloc_below(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
@@ -75,7 +98,7 @@ pte_t *pte_search_table(struct mm_struct *mm, unsigned long *addr,
 
 	while (a < end) {
 		unsigned int level;
-		pte_t *ptep = pgtable_lookup(mm->pgd, a, &level);
+		pte_t *ptep = pte_walk(mm, a, &level);
 
 		if (!level) {
 			*addr = a;

@@ -182,6 +182,7 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 	for (; addr != end; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
 		struct page *page;
+		bool anon;
 
 		if (pte_none(pte))
 			continue;
@@ -192,7 +193,8 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 			continue;
 		}
 		page = pfn_to_page(pte_pfn(pte));
-		if (!even_cows && PageAnon(page))
+		anon = PageAnon(page);
+		if (!even_cows && anon)
 			continue;
 		if (unlikely(tlb->nr == tlb->max) && !gather_grow(tlb))
 			break;
@@ -203,7 +205,7 @@ static unsigned long zap_table(struct mmu_gather *tlb, pte_t *ptep,
 		seen |= pte_val(pte);
 		emptied++;
 		sum_node_of(&sums, page);
-		if (likely(PageAnon(page)))
+		if (likely(anon))
 			zap_anon_page(page, &sums);
 		else
 			zap_file_page(page, pte, &sums);

@@ -29,8 +29,10 @@
  *
  * Sources: Intel SDM volume 3A chapter 4; AMD APM volume 2 chapter 5.
  */
+#include "mm/pgtable/internal.h"
+
 #include <quire/errno.h>
-#include <quire/pgtable.h>
+#include <quire/failure.h>
 #include <quire/port.h>
 #include <quire/printk.h>
 #include <quire/vmstat.h>
@@ -64,13 +66,36 @@ static void table_page_setup(struct page *page, unsigned int level)
 
 struct page *pgtable_alloc_table(unsigned int level, gfp_t gfp)
 {
-	struct page *page = alloc_page(gfp | __GFP_ZERO);
+	struct page *page = spare_table_take();
 
-	if (!page)
-		return NULL;
-	table_page_setup(page, level);
+	if (likely(page)) {
+		if (unlikely(should_fail()) && !(gfp & __GFP_NOFAIL)) {
+			table_page_release(page);
+			return NULL;
+		}
+		page->table.level = (u16)level;
+	} else {
+		page = alloc_page(gfp | __GFP_ZERO);
+		if (!page)
+			return NULL;
+		table_page_setup(page, level);
+	}
 	mod_page_stat(page, NST_nr_page_table_pages, 1);
 	return page;
+}
+
+void table_page_release(struct page *page)
+{
+	ClearPageTable(page);
+	page->mapping_index = 0;
+	page_mapcount_reset(page);
+	__free_page(page);
+}
+
+/* A root keeps entries of the kernel's; all others end as zeros. */
+static bool ends_zeroed(const struct page *page)
+{
+	return page->table.level < top_level();
 }
 
 void pgtable_free_table(struct page *page)
@@ -78,11 +103,9 @@ void pgtable_free_table(struct page *page)
 	/* Something still maps through it: leaking beats corrupting. */
 	if (WARN_ON_ONCE(!PageTable(page)) || WARN_ON_ONCE(page->table.nr_used))
 		return;
-	ClearPageTable(page);
-	page->mapping_index = 0;
-	page->_mapcount = -1;
 	mod_page_stat(page, NST_nr_page_table_pages, -1);
-	__free_page(page);
+	if (!ends_zeroed(page) || !spare_table_keep(page))
+		table_page_release(page);
 }
 
 pte_t *pgd_alloc(gfp_t gfp)

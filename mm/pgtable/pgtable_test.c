@@ -389,6 +389,7 @@ TEST_SOFT(tables_of_the_port_are_adopted_with_their_counts)
 	validate_table(page_address(pages[0]), 1);
 	for (int i = 0; i < 2; i++) {
 		pages[i]->table.nr_used = 0;
+		clear_page(page_address(pages[i]));
 		pgtable_free_table(pages[i]);
 	}
 	CHECK_EQ(node_stat_pages(NST_nr_page_table_pages), before);
