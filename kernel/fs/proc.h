@@ -87,5 +87,6 @@ extern const struct proc_entry proc_root_entries[];  /* proc_misc.c */
 extern const struct proc_entry proc_sys_entries[];   /* proc_sys.c */
 extern const struct proc_dynamic proc_processes;     /* proc_pid.c */
 extern const struct proc_entry sysfs_root_entries[]; /* sysfs.c */
+extern const struct proc_dynamic sysfs_slab_family;  /* sysfs_slab.c */
 
 #endif

@@ -6,6 +6,7 @@
  *	/sys/devices/system/cpu/cpuN	 one; nodeN -> where it is
  *	/sys/devices/system/node	 which nodes there are
  *	/sys/devices/system/node/nodeN	 one; cpuN -> its processors
+ *	/sys/kernel/slab		 sysfs_slab.c
  *
  * Objects' values come from tables of mm_attr (mm/show); here is the tree, and
  * what needs to know which processors run.
@@ -283,7 +284,13 @@ static const struct proc_entry devices_dirs[] = {
 	{0},
 };
 
+static const struct proc_entry kernel_dirs[] = {
+	{.name = "slab", .mode = S_IFDIR | 0755, .dynamic = &sysfs_slab_family},
+	{0},
+};
+
 const struct proc_entry sysfs_root_entries[] = {
 	DIRECTORY("devices", devices_dirs),
+	DIRECTORY("kernel", kernel_dirs),
 	{0},
 };
