@@ -47,6 +47,7 @@ with_tests = $(filter-out $(call subject,$(2)),$(1)) $(2)
 # ---- variants: name, compiler flags ---------------------------------------
 CHECKED := -DCONFIG_DEBUG_MM=1 -DCONFIG_DEBUG_LOCKS=1 \
 	-DCONFIG_FAULT_INJECTION=1 -DCONFIG_SELFTEST=1
+SOFT_CHECKED := $(CHECKED) -DCONFIG_HIGHMEM=1
 METAL := $(FREE) -Iport/x86_64 -O2 -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -55,9 +56,9 @@ METAL := $(FREE) -Iport/x86_64 -O2 -mcmodel=kernel -mno-red-zone \
 FLAGS_hosted   := -Iport/soft -O2 -fPIC -ftls-model=initial-exec \
 	-fno-semantic-interposition -pthread
 FLAGS_asan     := -Iport/soft -O1 -pthread -fno-omit-frame-pointer \
-	-fsanitize=address,undefined -fno-sanitize-recover=all $(CHECKED)
+	-fsanitize=address,undefined -fno-sanitize-recover=all $(SOFT_CHECKED)
 FLAGS_tsan     := -Iport/soft -O1 -pthread -fno-omit-frame-pointer \
-	-fsanitize=thread $(CHECKED)
+	-fsanitize=thread $(SOFT_CHECKED)
 FLAGS_metal    := $(METAL)
 FLAGS_selftest := $(METAL) $(CHECKED)
 FLAGS_cli      := -O2 -pthread

@@ -32,6 +32,14 @@
 #define CONFIG_BENCH 0
 #endif
 
+/*
+ * Frames without a permanent kernel address (highmem.h).  The port's arch.h
+ * then has addresses to map them at.
+ */
+#ifndef CONFIG_HIGHMEM
+#define CONFIG_HIGHMEM 0
+#endif
+
 /* The most processors one machine can have. */
 #ifndef CONFIG_NR_CPUS
 #define CONFIG_NR_CPUS 64

@@ -38,6 +38,7 @@ enum lock_rank {
 	LOCK_RANK_LRU,
 	LOCK_RANK_PCP,	/* per-CPU page lists */
 	LOCK_RANK_ZONE, /* buddy free lists */
+	LOCK_RANK_KMAP, /* places of kmap() */
 	/* leaves, also taken from interrupts */
 	LOCK_RANK_WAITQ, /* hashed wait queues of the scheduler */
 	LOCK_RANK_RQ,	 /* run queues */

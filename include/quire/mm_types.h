@@ -268,10 +268,30 @@ static inline bool pfn_valid(unsigned long pfn)
 
 struct zone *page_zone(const struct page *page);
 
-/* The direct map's address of a frame; not for ZONE_HIGHMEM. */
-static inline void *page_address(const struct page *page)
+/* The direct map's address of a frame that is in it. */
+static inline void *lowmem_page_address(const struct page *page)
 {
 	return __va((phys_addr_t)page_to_pfn(page) << PAGE_SHIFT);
+}
+
+#if CONFIG_HIGHMEM
+extern unsigned long highmem_start_pfn; /* the first without an address */
+void *page_address_high(const struct page *page);
+
+static inline bool PageHighMem(const struct page *page)
+{
+	return page_to_pfn(page) >= highmem_start_pfn;
+}
+#endif
+
+/* The kernel's address of a frame; NULL: it has none now (highmem.h). */
+static inline void *page_address(const struct page *page)
+{
+#if CONFIG_HIGHMEM
+	if (unlikely(PageHighMem(page)))
+		return page_address_high(page);
+#endif
+	return lowmem_page_address(page);
 }
 
 /* The descriptor of a direct-map address. */

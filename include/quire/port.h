@@ -35,6 +35,10 @@
  *	void arch_sched_point(void)	nothing on metal; the seeded machine may
  *					switch processors (called by spin_lock)
  *	void arch_flush_tlb_one(unsigned long addr)	this CPU only
+ *	with CONFIG_HIGHMEM: ARCH_KMAP_SLOTS pages of kernel addresses and
+ *	    void *arch_kmap_addr(unsigned int slot)
+ *	    void arch_kmap_set(unsigned int slot, phys_addr_t pa)
+ *	    void arch_kmap_clear(unsigned int slot)	all processors
  *	void clear_page(void *page), copy_page(void *to, const void *from)
  *
  * The C names memcpy memmove memset memcmp strlen strcmp strncmp strchr

@@ -203,7 +203,7 @@ static vm_fault_t copy_page_fault(struct fault *f, struct page *old)
 		return VM_FAULT_OOM;
 	note_anon(f->vma);
 	if (old)
-		copy_page(page_address(copy), page_address(old));
+		copy_highpage(copy, old);
 	if (!lock_entry(f)) {
 		put_page(copy);
 		return 0;
@@ -410,7 +410,7 @@ static vm_fault_t file_write_private(struct fault *f)
 	if (!page)
 		goto out_free;
 	note_anon(f->vma);
-	copy_page(page_address(copy), page_address(page));
+	copy_highpage(copy, page);
 	if (!lock_entry(f))
 		goto out_put;
 	if (!still_in_file(f, page)) {

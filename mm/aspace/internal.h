@@ -12,6 +12,7 @@
 #include <quire/mm.h>
 #include <quire/pgtable.h>
 #include <quire/port.h>
+#include <quire/highmem.h>
 #include <quire/printk.h>
 #include <quire/slab.h>
 #include <quire/string.h>

@@ -135,15 +135,13 @@ size_t access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf,
 		size_t offset = (addr + done) & ~PAGE_MASK;
 		size_t n = min(len - done, PAGE_SIZE - offset);
 		struct page *page = mm_get_page(mm, addr + done, write);
-		char *at;
 
 		if (IS_ERR(page))
 			break;
-		at = (char *)page_address(page) + offset;
 		if (write)
-			memcpy(at, (char *)buf + done, n);
+			memcpy_to_page(page, offset, (char *)buf + done, n);
 		else
-			memcpy((char *)buf + done, at, n);
+			memcpy_from_page((char *)buf + done, page, offset, n);
 		put_page(page);
 		done += n;
 	}

@@ -4,6 +4,7 @@
 #define MM_CACHE_INTERNAL_H
 
 #include <quire/errno.h>
+#include <quire/highmem.h>
 #include <quire/mm.h>
 #include <quire/pagemap.h>
 #include <quire/port.h>

@@ -69,8 +69,7 @@ mm_ssize_t shmem_read(struct address_space *mapping, u64 pos, void *buf,
 			mapping, (pgoff_t)((pos + done) >> PAGE_SHIFT));
 
 		if (page) {
-			memcpy((char *)buf + done,
-			       (char *)page_address(page) + offset, n);
+			memcpy_from_page((char *)buf + done, page, offset, n);
 			put_page(page);
 		} else {
 			memset((char *)buf + done, 0, n);
@@ -99,8 +98,7 @@ mm_ssize_t shmem_write(struct address_space *mapping, u64 pos, const void *buf,
 			err = (int)PTR_ERR(page);
 			break;
 		}
-		memcpy((char *)page_address(page) + offset,
-		       (const char *)buf + done, n);
+		memcpy_to_page(page, offset, (const char *)buf + done, n);
 		put_page(page);
 		done += n;
 	}
@@ -129,7 +127,7 @@ static void clear_tail(struct address_space *mapping, u64 size)
 	page = filemap_get_page(mapping, (pgoff_t)(size >> PAGE_SHIFT));
 	if (!page)
 		return;
-	memset((char *)page_address(page) + offset, 0, PAGE_SIZE - offset);
+	memzero_page(page, offset, PAGE_SIZE - offset);
 	put_page(page);
 }
 

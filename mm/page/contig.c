@@ -24,6 +24,7 @@
 
 #include <quire/errno.h>
 #include <quire/failure.h>
+#include <quire/highmem.h>
 #include <quire/port.h>
 #include <quire/string.h>
 
@@ -136,7 +137,7 @@ static void prep_range(struct zone *zone, unsigned long pfn, unsigned long end,
 
 		page_prep_frame(page, zone->page_flags);
 		if (gfp & __GFP_ZERO)
-			clear_page(page_address(page));
+			clear_highpage(page);
 	}
 }
 

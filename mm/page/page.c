@@ -12,7 +12,7 @@
  *    P2  buddy + per-CPU + in use = managed, for each zone
  *    P3  those, reserved and the page array's = all frames with memory or beside it
  *    P4  a frame in use has references, a free one has none
- *    P5  events agree with each other (S1..)
+ *    P5  places of kmap() and events agree with each other (S1..)
  */
 #include "mm/page/page.h"
 #include "mm/page/memblock.h"
@@ -117,6 +117,7 @@ void page_validate(void)
 	struct zone *zone;
 
 	memblock_validate();
+	highmem_validate();
 	vmstat_validate();
 	for_each_zone(zone) {
 		struct census c = {0};

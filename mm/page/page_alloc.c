@@ -29,6 +29,7 @@
 #include "mm/page/zone.h"
 
 #include <quire/failure.h>
+#include <quire/highmem.h>
 #include <quire/port.h>
 #include <quire/printk.h>
 #include <quire/reclaim.h>
@@ -81,10 +82,10 @@ static void prep_run(struct page *page, unsigned int order)
 
 static void clear_frames(struct page *page, unsigned int order)
 {
-	char *va = page_address(page), *end = va + (PAGE_SIZE << order);
+	struct page *end = page + (1UL << order);
 
-	for (; va < end; va += PAGE_SIZE)
-		clear_page(va);
+	for (; page < end; page++)
+		clear_highpage(page);
 }
 
 /* Off this processor's list, or from the zone. */
@@ -363,7 +364,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 
 		if (likely(page)) {
 			if (gfp & __GFP_ZERO)
-				clear_page(page_address(page));
+				clear_highpage(page);
 			return page;
 		}
 	}

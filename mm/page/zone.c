@@ -30,8 +30,6 @@ struct pglist_data *node_data[MAX_NUMNODES];
 struct zone *zone_table[ZONE_SLOTS];
 int nr_node_ids;
 
-static unsigned long highmem_start_pfn = ~0UL;
-
 struct zone *page_zone(const struct page *page)
 {
 	return zone_table[READ_ONCE(page->flags) >> PAGEFLAGS_ZONE_SHIFT];

@@ -309,6 +309,12 @@ static inline struct pcp_stack *pcp_hot(struct pcp *pcp, gfp_t gfp)
 }
 _Static_assert(sizeof(struct pcp_stack) == 8, "gfp & 0x18 is an offset");
 
+/* ---- highmem.c ---- */
+
+/* Frames from here on have no address of their own; ~0: all have. */
+extern unsigned long highmem_start_pfn;
+void highmem_validate(void);
+
 /* ---- vmstat.c ---- */
 
 /* nr frames of zone went to a request that wanted preferred's node. */

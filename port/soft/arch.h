@@ -25,7 +25,9 @@ struct soft_machine {
 
 /* What the hot words read; set up by soft_boot(), or by a port of its own. */
 struct soft_arch {
-	char *ram; /* physical address 0 */
+	char *ram;  /* physical address 0 */
+	char *bus;  /* the same with all frames: the MMU's way */
+	char *kmap; /* highmem.h */
 	unsigned long vmalloc_start, vmalloc_end;
 	unsigned long task_size;
 	unsigned int levels;
@@ -58,6 +60,22 @@ static inline phys_addr_t __pa(const void *va)
 {
 	return (phys_addr_t)((const char *)va - soft_arch.ram);
 }
+
+/* Any frame, also one that the direct map does not hold. */
+static inline void *soft_bus(phys_addr_t pa)
+{
+	return soft_arch.bus + pa;
+}
+
+#define ARCH_KMAP_SLOTS (NR_CPUS * 16 + 64)
+
+static inline void *arch_kmap_addr(unsigned int slot)
+{
+	return soft_arch.kmap + slot * PAGE_SIZE;
+}
+
+void arch_kmap_set(unsigned int slot, phys_addr_t pa);
+void arch_kmap_clear(unsigned int slot);
 
 static inline unsigned int smp_processor_id(void)
 {

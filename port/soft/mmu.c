@@ -448,7 +448,7 @@ static enum outcome access_once(struct mm_struct *mm, unsigned long addr,
 		e->context = 0;
 		goto out;
 	}
-	frame = (char *)__va(e->frame) + (addr & ~PAGE_MASK);
+	frame = (char *)soft_bus(e->frame) + (addr & ~PAGE_MASK);
 	if (access == STORE)
 		copy_racy(frame, buf, len);
 	else

@@ -397,3 +397,28 @@ TEST_MACHINE(program_on_three_levels_with_a_large_tlb, &three_levels)
 {
 	run_program(NR_SLICES, 300);
 }
+
+#if CONFIG_HIGHMEM
+
+/* Most pages have no kernel address, and some of those must stay movable. */
+static const struct mem_range little_low[] = {
+	{16UL << 20, 24UL << 20, 0, MEM_RANGE_USABLE},
+	{24UL << 20, 64UL << 20, 0, MEM_RANGE_USABLE},
+};
+static const struct soft_layout mostly_high = {
+	.ranges = little_low,
+	.nr_ranges = ARRAY_SIZE(little_low),
+	.nr_cpus = NR_SLICES,
+	.highmem_start = 24UL << 20,
+	.cmdline = "movablecore=16M",
+};
+
+TEST_MACHINE(program_in_pages_without_kernel_addresses, &mostly_high)
+{
+	run_program(1, 2000);
+	run_program(NR_SLICES, 500);
+	with_failures = true;
+	run_program(NR_SLICES, 500);
+}
+
+#endif

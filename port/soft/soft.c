@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include <quire/errno.h>
+#include <quire/gfp.h>
 #include <quire/mm.h>
 #include <quire/pgtable.h>
 #include <quire/printk.h>
@@ -263,21 +264,14 @@ static char *reserve(size_t bytes, size_t align)
 	return (char *)ALIGN((uintptr_t)base, align);
 }
 
-static void make_ram(const struct soft_layout *lo)
+/* Map the frames of all ranges below limit at base. */
+static void map_ram(const struct soft_layout *lo, char *base, phys_addr_t limit)
 {
-	for (unsigned int i = 0; i < lo->nr_ranges; i++)
-		soft.ram_bytes = max(soft.ram_bytes, lo->ranges[i].end);
-	soft.ram_bytes = ALIGN(soft.ram_bytes, PAGE_SIZE);
-	soft.ram_fd = memfd_create("quire-ram", MFD_CLOEXEC);
-	need(soft.ram_fd >= 0 &&
-		     ftruncate(soft.ram_fd, (off_t)soft.ram_bytes) == 0,
-	     "no memory file");
-	soft_arch.ram = reserve(soft.ram_bytes, 2 * MIB);
 	for (unsigned int i = 0; i < lo->nr_ranges; i++) {
 		const struct mem_range *r = &lo->ranges[i];
 		phys_addr_t start = ALIGN_DOWN(r->start, PAGE_SIZE);
-		phys_addr_t end = ALIGN(r->end, PAGE_SIZE);
-		char *at = soft_arch.ram + start;
+		phys_addr_t end = min(ALIGN(r->end, PAGE_SIZE), limit);
+		char *at = base + start;
 
 		if (r->type == MEM_RANGE_FIRMWARE || start >= end)
 			continue;
@@ -286,6 +280,48 @@ static void make_ram(const struct soft_layout *lo)
 			  (off_t)start) == at,
 		     "cannot map the memory file");
 	}
+}
+
+void arch_kmap_set(unsigned int slot, phys_addr_t pa)
+{
+	void *at = arch_kmap_addr(slot);
+
+	need(mmap(at, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		  soft.ram_fd, (off_t)pa) == at,
+	     "cannot map a frame");
+}
+
+/* Who uses the address on stops there. */
+void arch_kmap_clear(unsigned int slot)
+{
+	void *at = arch_kmap_addr(slot);
+
+	need(mmap(at, PAGE_SIZE, PROT_NONE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		  0) == at,
+	     "cannot unmap a frame");
+}
+
+static void make_ram(const struct soft_layout *lo)
+{
+	phys_addr_t limit = ~(phys_addr_t)0;
+
+	for (unsigned int i = 0; i < lo->nr_ranges; i++)
+		soft.ram_bytes = max(soft.ram_bytes, lo->ranges[i].end);
+	soft.ram_bytes = ALIGN(soft.ram_bytes, PAGE_SIZE);
+	soft.ram_fd = memfd_create("quire-ram", MFD_CLOEXEC);
+	need(soft.ram_fd >= 0 &&
+		     ftruncate(soft.ram_fd, (off_t)soft.ram_bytes) == 0,
+	     "no memory file");
+	soft_arch.ram = soft_arch.bus = reserve(soft.ram_bytes, 2 * MIB);
+	if (lo->highmem_start) {
+		need(CONFIG_HIGHMEM, "built without CONFIG_HIGHMEM");
+		limit = lo->highmem_start;
+		soft_arch.bus = reserve(soft.ram_bytes, 2 * MIB);
+		map_ram(lo, soft_arch.bus, ~(phys_addr_t)0);
+		soft_arch.kmap = reserve(ARCH_KMAP_SLOTS * PAGE_SIZE, MIB);
+	}
+	map_ram(lo, soft_arch.ram, limit);
 }
 
 static struct soft_layout with_defaults(const struct soft_layout *layout)
@@ -305,6 +341,8 @@ static struct soft_layout with_defaults(const struct soft_layout *layout)
 	lo.vmalloc_bytes = lo.vmalloc_bytes ? lo.vmalloc_bytes : 256 * MIB;
 	lo.tlb.entries = lo.tlb.entries ? lo.tlb.entries : 64;
 	lo.tlb.ways = lo.tlb.ways ? lo.tlb.ways : 4;
+	/* As zones are cut. */
+	lo.highmem_start = ALIGN_DOWN(lo.highmem_start, PAGE_SIZE << MAX_ORDER);
 	need(lo.nr_cpus <= NR_CPUS, "too many processors");
 	need(lo.levels >= 2 && lo.levels <= 5, "2 to 5 levels");
 	need(lo.tlb.entries % lo.tlb.ways == 0, "ways divide entries");

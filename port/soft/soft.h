@@ -41,7 +41,10 @@ struct soft_layout {
 	unsigned int nr_nodes; /* 1 */
 	const u8 *distances;
 	const u8 *cpu_to_node; /* all on node 0 */
-	/* Frames from here on are ZONE_HIGHMEM (0: none); mapped all the same. */
+	/*
+	 * Frames from here on are ZONE_HIGHMEM (0: none) and not in the direct
+	 * map; rounded down to 4 MiB.  Needs CONFIG_HIGHMEM.
+	 */
 	phys_addr_t highmem_start;
 	u64 seed; /* soft_default_seed */
 	enum soft_mode mode;
