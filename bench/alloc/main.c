@@ -2,7 +2,8 @@
 /*
  * main.c - times the allocators' rows, ours beside the peers'.
  *
- *	alloc NAME=LIBRARY...	time all rows; LIBRARY is preloaded
+ *	alloc NAME=LIBRARY...	time all rows (ROWS=text: those that contain
+ *				it); LIBRARY is preloaded
  *	alloc --serve ours|peers	a process that is told what to run
  *
  * 1. One process for each allocator stays for the whole run and is asked for
@@ -257,6 +258,7 @@ static struct {
 	struct asked sides[MAX_SIDES];
 	unsigned int nr_sides;
 	unsigned int nr_rounds;
+	const char *only; /* rows whose names contain it; NULL: all */
 } ask;
 
 /* [row][side][round], and instructions per pair */
@@ -318,6 +320,8 @@ static double answer(const struct asked *a)
 
 static bool has(unsigned int row, unsigned int s)
 {
+	if (ask.only && !strstr(rows[row].name, ask.only))
+		return false;
 	return ask.sides[s].ours || rows[row].peers;
 }
 
@@ -435,12 +439,12 @@ static void print_table(void)
 	}
 	putchar('\n');
 	for (unsigned int i = 0; i < nr_rows; i++)
-		if (rows[i].nr_threads == 1)
+		if (rows[i].nr_threads == 1 && has(i, 0))
 			print_row(i, &nr_goals, &nr_met);
 	head("two threads: times the work of one", 1);
 	putchar('\n');
 	for (unsigned int i = 0; i < nr_rows; i++)
-		if (rows[i].nr_threads == 2)
+		if (rows[i].nr_threads == 2 && has(i, 0))
 			print_pair(i, &nr_goals, &nr_met);
 	printf("\n# instructions per pair, with the loop's own.  "
 	       "%u of %u at the goal.\n",
@@ -475,10 +479,12 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "--serve"))
 		return serve(!strcmp(argv[2], "ours"));
+	ask.only = getenv("ROWS");
 	ask.nr_rounds = rounds ? (unsigned int)atoi(rounds) : 60;
 	if (ask.nr_rounds < 1 || ask.nr_rounds > MAX_ROUNDS ||
 	    argc > MAX_SIDES || nr_rows > 256) {
-		fprintf(stderr, "usage: [ROUNDS=n] alloc NAME=LIBRARY...\n");
+		fprintf(stderr,
+			"usage: [ROUNDS=n] [ROWS=text] alloc NAME=LIBRARY...\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

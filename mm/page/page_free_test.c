@@ -120,6 +120,24 @@ TEST(free_of_a_frame_that_has_an_owner_is_reported_and_leaked)
 	__free_page(page);
 }
 
+TEST(a_sample_of_a_long_run_sees_what_lies_on_its_way)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 6);
+
+	CHECK(page);
+	CHECK_EQ(check_step(CHECK_ALL_ORDER, 0), 1);
+	CHECK_EQ(check_step(6, 1U << PG_tail), 1);
+	CHECK(!check_run(page, 6, 0, 8));
+	page[56]._refcount = 1;
+	CHECK(check_run(page, 6, 0, 8));
+	page[56]._refcount = 0;
+	page[57]._refcount = 1;
+	CHECK(!check_run(page, 6, 0, 8));
+	CHECK(check_run(page, 6, 0, 1));
+	page[57]._refcount = 0;
+	__free_pages(page, 6);
+}
+
 TEST(free_of_a_run_with_a_frame_in_use_is_reported_and_leaked)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, 2);
