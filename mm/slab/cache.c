@@ -26,6 +26,7 @@
 #include <quire/printk.h>
 #include <quire/rcu.h>
 #include <quire/string.h>
+#include <quire/vmstat.h>
 #include <quire/xarray.h>
 
 #include "mm/slab/slab_internal.h"
@@ -33,10 +34,15 @@
 #define CACHE_LINE 64
 #define WORD	   sizeof(unsigned long)
 
-/* A magazine holds at most this many bytes of objects. */
+/* A magazine holds at most this many bytes of objects, or two of them. */
 #define MAGAZINE_BYTES 8192
-/* Empty slabs kept per node, by the memory they hold. */
-#define EMPTY_BYTES 16384
+/*
+ * Empty slabs kept per node, by the memory they hold: a part of all memory, so
+ * that 100 caches keep about 1 % after their bursts, between two bounds.
+ */
+#define EMPTY_FRACTION	8192
+#define EMPTY_BYTES_MIN 16384UL
+#define EMPTY_BYTES_MAX (1UL << 20)
 
 #define SLAB_KNOWN_FLAGS                                                    \
 	(SLAB_DEBUG_FLAGS | SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA |           \
@@ -153,9 +159,17 @@ static void set_init_on(struct kmem_cache *s)
 static u32 magazine_capacity(const struct kmem_cache *s)
 {
 	if (s->flags & SLAB_DEBUG_FLAGS || s->init_on_alloc ||
-	    s->init_on_free || s->size > MAGAZINE_BYTES / 2)
+	    s->init_on_free || s->size > MAGAZINE_BYTES)
 		return 0;
-	return min(MAGAZINE_BYTES / s->size, (u32)MAGAZINE_MAX);
+	return max(2U, min(MAGAZINE_BYTES / s->size, (u32)MAGAZINE_MAX));
+}
+
+static u8 empty_slabs(const struct kmem_cache *s)
+{
+	unsigned long bytes = (totalram_pages() << PAGE_SHIFT) / EMPTY_FRACTION;
+
+	bytes = max(EMPTY_BYTES_MIN, min(bytes, EMPTY_BYTES_MAX));
+	return (u8)max(min(bytes >> PAGE_SHIFT >> s->order, 255UL), 1UL);
 }
 
 static void set_sizes(struct kmem_cache *s, slab_flags_t flags)
@@ -191,7 +205,7 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 	s->reciprocal = ((1UL << 44) + s->size - 1) / s->size;
 	set_init_on(s);
 	s->capacity = magazine_capacity(s);
-	s->max_empty = max(EMPTY_BYTES >> PAGE_SHIFT >> s->order, 1);
+	s->max_empty = empty_slabs(s);
 	s->nr_pins = 1;
 	INIT_LIST_HEAD(&s->aliases);
 	s->slot[0] = &no_magazine;
