@@ -18,4 +18,15 @@ symbols: $(METAL_LIB_O)
 format: need
 	clang-format -i $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 
-CHECK_DEPS += $(METAL_LIB_O)
+# The table of knobs in docs/FILES.md comes from the rows themselves.
+$(B)/knobs: tools/knobs.c $(B)/libquire.a | need
+	@echo "  HOSTCC   $<"
+	$(Q)$(CC) $(BASE) $(FLAGS_hosted) -o $@ $^
+.PHONY: check-knobs docs-knobs
+check-knobs: $(B)/knobs
+	@sh tools/check_knobs.sh $(B)/knobs
+docs-knobs: $(B)/knobs
+	@sh tools/check_knobs.sh $(B)/knobs --write
+
+CHECK_DEPS += $(METAL_LIB_O) $(B)/knobs
+MORE_SUITES += 'knobs=sh tools/check_knobs.sh $(B)/knobs'
