@@ -21,6 +21,7 @@ static void read_params(const char *cmdline)
 {
 	static bool (*const floors[])(const char *name, const char *value) = {
 		movable_param,
+		page_param,
 		slab_param,
 	};
 	char word[PARAM_MAX], *value;

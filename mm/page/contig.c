@@ -135,8 +135,10 @@ static void prep_range(struct zone *zone, unsigned long pfn, unsigned long end,
 	for (; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 
+		/* Named by its place: it cannot be replaced, only reported. */
+		page_contents_good(page, 0);
 		page_prep_frame(page, zone->page_flags);
-		if (gfp & __GFP_ZERO)
+		if (gfp & __GFP_ZERO || page_contents.init_on_alloc)
 			clear_highpage(page);
 	}
 }
@@ -152,7 +154,7 @@ int alloc_contig_range(unsigned long start, unsigned long end,
 	    gfp & (__GFP_COMP | __GFP_MOVABLE) || !gfpflags_allow_blocking(gfp))
 		return -EINVAL;
 	zone = zone_of_range(start, end);
-	if (!zone || (gfp & __GFP_ZERO && zone->idx == ZONE_HIGHMEM))
+	if (!zone)
 		return -EINVAL;
 	if (should_fail())
 		return -EBUSY;

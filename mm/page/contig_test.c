@@ -353,3 +353,91 @@ TEST_MACHINE(contig_ranges_are_nobodys_else_in_a_seeded_schedule, &seeded)
 {
 	ranges_among_others();
 }
+
+/* ---- zones and contents that contig has to look at ---- */
+
+static const struct mem_range two_ranges[] = {
+	{8 * MIB, 24 * MIB, 0, MEM_RANGE_USABLE},
+	{24 * MIB, 40 * MIB, 1, MEM_RANGE_USABLE},
+	{64 * MIB, 72 * MIB, 0, MEM_RANGE_USABLE},
+};
+static const struct soft_layout two = {
+	.ranges = two_ranges,
+	.nr_ranges = ARRAY_SIZE(two_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 2,
+	.highmem_start = 64 * MIB,
+	.cmdline = "page_poison=1",
+};
+
+TEST_MACHINE(contig_ranges_keep_to_one_zone_and_node, &two)
+{
+	unsigned long dma_end = 16 * MIB >> PAGE_SHIFT;
+	unsigned long node_end = 24 * MIB >> PAGE_SHIFT;
+	unsigned long high = 64 * MIB >> PAGE_SHIFT;
+	struct page *page;
+
+	CHECK_EQ(take(dma_end - 1, dma_end + 1), -EINVAL);
+	CHECK_EQ(take(node_end - 1, node_end + 1), -EINVAL);
+	CHECK_EQ(alloc_contig_range(high, high + 3, MIGRATE_MOVABLE,
+				    GFP_KERNEL | __GFP_ZERO),
+		 0);
+	free_contig_range(high, 3);
+	page = alloc_contig_pages(100, GFP_KERNEL | __GFP_THISNODE, 1);
+	CHECK(page);
+	CHECK_EQ(page_to_nid(page), 1);
+	free_contig_range(page_to_pfn(page), 100);
+	/* The other node has no place for so many. */
+	CHECK(!alloc_contig_pages(5000, GFP_KERNEL | __GFP_THISNODE, 1));
+	page_validate();
+}
+
+TEST_MACHINE(contig_reports_poison_that_was_overwritten, &two)
+{
+	unsigned long pfn = free_place(100);
+	u8 *bytes = page_address(pfn_to_page(pfn + 7));
+
+	bytes[5] = 1;
+	test_expect_report("memory corruption");
+	CHECK_EQ(take(pfn, pfn + 100), 0);
+	CHECK_EQ(test_expect_end(), 1);
+	free_contig_range(pfn, 100);
+	page_validate();
+}
+
+static const struct soft_layout clearing = {
+	.ranges = ranges,
+	.nr_ranges = ARRAY_SIZE(ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+	.cmdline = "init_on_alloc=1",
+};
+
+TEST_MACHINE(contig_frames_are_cleared_by_init_on_alloc, &clearing)
+{
+	unsigned long pfn = free_place(10);
+	u64 *words = page_address(pfn_to_page(pfn + 9));
+
+	words[3] = 77;
+	CHECK_EQ(take(pfn, pfn + 10), 0);
+	CHECK_EQ(words[3], 0);
+	free_contig_range(pfn, 10);
+}
+
+/* What lies on a busy processor's list all the time stays busy. */
+TEST_MACHINE(contig_gives_up_after_a_few_drains, &machine)
+{
+	unsigned long pfn = free_place(512), used;
+	struct page *page = pfn_to_page(pfn + 9);
+	struct zone *zone = page_zone(page);
+
+	CHECK_EQ(take(pfn + 9, pfn + 10), 0);
+	/* As if it came onto a list after each drain. */
+	WRITE_ONCE(page->flags, zone->page_flags | 1U << PG_pcp);
+	CHECK_EQ(take(pfn, pfn + 512), -EBUSY);
+	WRITE_ONCE(page->flags, zone->page_flags);
+	CHECK_EQ(try_take(zone, pfn, pfn + 512, &used), -EBUSY);
+	CHECK_EQ(used, pfn + 9);
+	__free_page(page);
+	page_validate();
+}

@@ -254,6 +254,7 @@ static void release_run(unsigned long pfn, unsigned int order)
 	struct page *page = pfn_to_page(pfn);
 	unsigned long i, flags;
 
+	page_contents_free(page, order);
 	spin_lock_irqsave(&zone->lock, flags);
 	if (order < PAGEBLOCK_ORDER) {
 		/* Its block is filled in: it is not free as a whole. */
@@ -272,10 +273,13 @@ static void release_run(unsigned long pfn, unsigned int order)
 static unsigned long release_largest(unsigned long pfn, unsigned long end)
 {
 	struct zone *zone = page_zone(pfn_to_page(pfn));
-	unsigned long flags, nr;
+	unsigned long flags, nr, at;
 
 	end = ALIGN_DOWN(min(end, zone_end_pfn(zone)), 1UL << MAX_ORDER);
 	nr = (end - pfn) >> MAX_ORDER;
+	for (at = pfn; page_contents.at_free && at < end;
+	     at += 1UL << MAX_ORDER)
+		page_contents_free(pfn_to_page(at), MAX_ORDER);
 	spin_lock_irqsave(&zone->lock, flags);
 	zone->managed_pages += nr << MAX_ORDER;
 	buddy_add_largest(zone, pfn, nr);

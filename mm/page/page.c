@@ -29,6 +29,7 @@ void page_init(const struct mm_boot *boot)
 	memmap_alloc();
 	zones_init(boot);
 	pagesets_init();
+	page_contents_init();
 	memmap_init();
 	setup_per_zone_wmarks();
 }

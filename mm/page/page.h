@@ -23,6 +23,8 @@ void page_init(const struct mm_boot *boot);
  * not used.  value: what follows the '=', NULL if there is none.
  */
 bool movable_param(const char *name, const char *value);
+/* The same of page_poison=, init_on_alloc= and init_on_free=: poison.c. */
+bool page_param(const char *name, const char *value);
 
 /* percpu.c: every processor's copy; memblock must work. */
 void setup_per_cpu_areas(unsigned int nr_cpus);

@@ -44,7 +44,7 @@
 static const struct reclaim_ops no_reclaim;
 static const struct reclaim_ops *reclaim_ops = &no_reclaim;
 
-static const struct reclaim_ops *reclaim(void)
+const struct reclaim_ops *page_reclaim(void)
 {
 	return __atomic_load_n(&reclaim_ops, __ATOMIC_ACQUIRE);
 }
@@ -53,7 +53,7 @@ void register_reclaim_ops(const struct reclaim_ops *ops)
 {
 	__atomic_store_n(&reclaim_ops, ops ? ops : &no_reclaim,
 			 __ATOMIC_RELEASE);
-	watermark_allow_boost(reclaim()->wake_kswapd);
+	watermark_allow_boost(page_reclaim()->wake_kswapd);
 }
 
 static void prep_compound(struct page *page, unsigned int order)
@@ -115,10 +115,29 @@ static struct page *rmqueue(struct zone *zone, unsigned int order,
 	return page;
 }
 
+/*
+ * The same, with poison that was not touched: a frame that somebody still
+ * writes into stays out of use.
+ */
+static struct page *rmqueue_good(struct zone *zone, unsigned int order,
+				 unsigned int mt, enum zone_type highest,
+				 unsigned int alloc_flags)
+{
+	struct page *page;
+
+	while ((page = rmqueue(zone, order, mt, highest, alloc_flags)) &&
+	       !page_contents_good(page, order)) {
+		page_prep_frame(page, zone->page_flags);
+		if (order)
+			prep_run(page, order);
+	}
+	return page;
+}
+
 /* Pageblocks got mixed: have room made before that is needed again. */
 static void wake_for_boost(struct zone *zone, gfp_t gfp)
 {
-	void (*wake)(struct zone *, unsigned int) = reclaim()->wake_kswapd;
+	void (*wake)(struct zone *, unsigned int) = page_reclaim()->wake_kswapd;
 
 	if (!wake || !(gfp & __GFP_KSWAPD_RECLAIM))
 		return;
@@ -142,7 +161,11 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 			preferred = zone;
 		if (gfp & __GFP_THISNODE && zone->zone_pgdat->node_id != nid)
 			continue;
-		page = rmqueue(zone, order, mt, highest, alloc_flags);
+		if (likely(!page_contents.poison))
+			page = rmqueue(zone, order, mt, highest, alloc_flags);
+		else
+			page = rmqueue_good(zone, order, mt, highest,
+					    alloc_flags);
 		if (!page)
 			continue;
 		if (zone->zone_pgdat != preferred->zone_pgdat)
@@ -161,7 +184,7 @@ static struct page *get_page_from_freelist(gfp_t gfp, unsigned int order,
 
 static void wake_kswapds(gfp_t gfp, unsigned int order, int nid)
 {
-	void (*wake)(struct zone *, unsigned int) = reclaim()->wake_kswapd;
+	void (*wake)(struct zone *, unsigned int) = page_reclaim()->wake_kswapd;
 	struct zone **z;
 
 	if (!wake || !(gfp & __GFP_KSWAPD_RECLAIM))
@@ -184,7 +207,7 @@ struct attempt {
 /* How deep this task may go, whatever it asks with. */
 static enum task_reserves task_reserves(void)
 {
-	enum task_reserves (*reserves)(void) = reclaim()->task_reserves;
+	enum task_reserves (*reserves)(void) = page_reclaim()->task_reserves;
 
 	return reserves && !in_interrupt() ? reserves() : RESERVES_NONE;
 }
@@ -216,7 +239,7 @@ static struct page *look(const struct attempt *a, unsigned int alloc_flags)
 /* Make memory by any means but killing; did something come free? */
 static bool make_memory(const struct attempt *a)
 {
-	const struct reclaim_ops *ops = reclaim();
+	const struct reclaim_ops *ops = page_reclaim();
 	bool progress = false;
 
 	count_vm_event((enum vm_event)(VMEV_allocstall_dma + gfp_zone(a->gfp)));
@@ -243,7 +266,7 @@ static bool may_kill(const struct attempt *a)
  */
 static bool kill_somebody(struct attempt *a, struct page **page)
 {
-	const struct reclaim_ops *ops = reclaim();
+	const struct reclaim_ops *ops = page_reclaim();
 
 	if (!ops->out_of_memory || !may_kill(a))
 		return false;
@@ -259,7 +282,8 @@ static bool kill_somebody(struct attempt *a, struct page **page)
 static bool worth_another(struct attempt *a, bool progress, struct page **page)
 {
 	bool costly = a->order > PAGE_ALLOC_COSTLY_ORDER;
-	unsigned int most = reclaim()->direct_reclaim ? MAX_RECLAIM_RETRIES : 0;
+	unsigned int most =
+		page_reclaim()->direct_reclaim ? MAX_RECLAIM_RETRIES : 0;
 
 	if (a->gfp & __GFP_NORETRY)
 		return false;
@@ -323,7 +347,7 @@ static noinline struct page *alloc_slow(gfp_t gfp, unsigned int order, int nid)
 	page = get_page_from_freelist(gfp, order, nid, WMARK_LOW);
 	if (unlikely(!page))
 		page = alloc_hard(gfp, order, nid);
-	if (page && gfp & __GFP_ZERO)
+	if (page && (gfp & __GFP_ZERO || page_contents.init_on_alloc))
 		clear_frames(page, order);
 	return page;
 }

@@ -967,3 +967,41 @@ TEST(flags_of_what_is_not_there_change_nothing)
 	CHECK_EQ(page_ref_count(page), 1);
 	__free_page(page);
 }
+
+/* Reclaim that frees something, which others take: it counts as progress. */
+static unsigned int rounds_in_vain;
+
+static unsigned long reclaim_for_others(gfp_t gfp, unsigned int order)
+{
+	(void)gfp;
+	(void)order;
+	if (++fake.reclaims > rounds_in_vain)
+		give_back(64);
+	return 1;
+}
+
+TEST_MACHINE(progress_starts_the_count_of_rounds_anew, &small)
+{
+	static const struct reclaim_ops ops = {
+		.direct_reclaim = reclaim_for_others,
+		.out_of_memory = fake_kill,
+	};
+	struct page *page;
+
+	make_short();
+	register_reclaim_ops(&ops);
+	rounds_in_vain = 3 * MAX_RECLAIM_RETRIES;
+	page = alloc_page(GFP_KERNEL);
+	CHECK(page);
+	CHECK_EQ(fake.reclaims, rounds_in_vain + 1);
+	CHECK_EQ(fake.asked, 0);
+	__free_page(page);
+	end_short();
+	/* Not for a costly order, which is given up as if there were none. */
+	make_short();
+	register_reclaim_ops(&ops);
+	rounds_in_vain = ~0U;
+	CHECK(!alloc_pages(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN, 4));
+	CHECK_EQ(fake.reclaims, MAX_RECLAIM_RETRIES + 1);
+	end_short();
+}

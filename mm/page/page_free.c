@@ -124,8 +124,10 @@ static noinline void free_run(struct page *page, int order)
 		why = check_run(page, is, tail_flags,
 				check_step(is, tail_flags));
 	if (why)
-		leak(page, why);
-	else if (!pcp_keep_run(page, is))
+		return leak(page, why);
+	if (unlikely(page_contents.any))
+		page_contents_free(page, is);
+	if (!pcp_keep_run(page, is))
 		free_to_zone(page, is);
 }
 
@@ -138,9 +140,10 @@ static noinline void free_slow(struct page *page, int order)
 		return free_run(page, order);
 	why = free_is_bad(page, 0);
 	if (why)
-		leak(page, why);
-	else
-		free_to_zone(page, 0);
+		return leak(page, why);
+	if (unlikely(page_contents.any))
+		page_contents_free(page, 0);
+	free_to_zone(page, 0);
 }
 
 /*

@@ -12,6 +12,7 @@
 
 #include <quire/port.h>
 #include <quire/printk.h>
+#include <quire/reclaim.h>
 #include <quire/string.h>
 
 #define NSEC_PER_SEC 1000000000ULL
@@ -95,48 +96,98 @@ int gfp_name(gfp_t gfp, char *buf, size_t size)
 	return len;
 }
 
-static void show_zone(const struct zone *zone)
+const char *report_task_name(void)
 {
-	printk("Node %d %s free:%lukB min:%lukB low:%lukB high:%lukB "
-	       "present:%lukB managed:%lukB free_pcp:%lukB\n",
-	       zone->zone_pgdat->node_id, zone->name,
-	       KIB(READ_ONCE(zone->free_pages)),
-	       KIB(READ_ONCE(zone->watermark[WMARK_MIN])),
-	       KIB(READ_ONCE(zone->watermark[WMARK_LOW])),
-	       KIB(READ_ONCE(zone->watermark[WMARK_HIGH])),
-	       KIB(zone->present_pages), KIB(zone->managed_pages),
-	       KIB(zone_pcp_pages(zone)));
+	const char *(*name)(void) = page_reclaim()->task_name;
+
+	return name ? name() : "kernel";
 }
 
+void report_stack(void)
+{
+	void (*dump)(void) = page_reclaim()->dump_stack;
+
+	if (dump)
+		dump();
+}
+
+static void show_zone(const struct zone *zone)
+{
+	char line[128] = "";
+	unsigned int i;
+	int len = 0;
+
+	printk("Node %d %s free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB "
+	       "present:%lukB managed:%lukB free_pcp:%lukB local_pcp:%ukB\n",
+	       zone->zone_pgdat->node_id, zone->name,
+	       KIB(READ_ONCE(zone->free_pages)),
+	       KIB(zone_watermark_boost(zone)),
+	       KIB(zone_wmark(zone, WMARK_MIN)),
+	       KIB(zone_wmark(zone, WMARK_LOW)),
+	       KIB(zone_wmark(zone, WMARK_HIGH)), KIB(zone->present_pages),
+	       KIB(zone->managed_pages), KIB(zone_pcp_pages(zone)),
+	       KIB(pcp_pages(&zone->pageset[smp_processor_id()])));
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		len += scnprintf(line + len, sizeof(line) - (size_t)len, " %lu",
+				 READ_ONCE(zone->lowmem_reserve[i]));
+	printk("lowmem_reserve[]:%s\n", line);
+}
+
+/* Free blocks of each order, and the types of which there are some. */
 static void show_free_areas(struct zone *zone)
 {
+	static const char letters[MIGRATE_TYPES + 1] = "UMEHCI";
+	unsigned long flags, nr[NR_ORDERS] = {0}, total = 0;
+	u8 types[NR_ORDERS] = {0};
 	unsigned int order, mt;
-	unsigned long flags, nr[NR_ORDERS] = {0};
-	char line[256];
-	int len;
+	char line[320];
+	int len = 0;
 
 	spin_lock_irqsave(&zone->lock, flags);
-	for (order = 0; order < NR_ORDERS; order++)
-		for (mt = 0; mt < MIGRATE_TYPES; mt++)
-			nr[order] += zone->free_area[order].list[mt].nr;
+	for (order = 0; order < NR_ORDERS; order++) {
+		for (mt = 0; mt < MIGRATE_TYPES; mt++) {
+			unsigned int n = zone->free_area[order].list[mt].nr;
+
+			nr[order] += n;
+			types[order] |= (u8)(!!n << mt);
+		}
+		total += nr[order] << order;
+	}
 	spin_unlock_irqrestore(&zone->lock, flags);
-	len = scnprintf(line, sizeof(line),
-			"Node %d %s:", zone->zone_pgdat->node_id, zone->name);
-	for (order = 0; order < NR_ORDERS; order++)
+	for (order = 0; order < NR_ORDERS; order++) {
 		len += scnprintf(line + len, sizeof(line) - (size_t)len,
-				 " %lu*%lukB", nr[order], KIB(1UL << order));
-	printk("%s\n", line);
+				 " %lu*%lukB%s", nr[order], KIB(1UL << order),
+				 types[order] ? " (" : "");
+		for (mt = 0; mt < MIGRATE_TYPES; mt++)
+			if (types[order] >> mt & 1)
+				len += scnprintf(line + len,
+						 sizeof(line) - (size_t)len,
+						 "%c", letters[mt]);
+		len += scnprintf(line + len, sizeof(line) - (size_t)len, "%s",
+				 types[order] ? ")" : "");
+	}
+	printk("Node %d %s:%s = %lukB\n", zone->zone_pgdat->node_id, zone->name,
+	       line, KIB(total));
 }
 
 void show_mem(void)
 {
+	unsigned long present = 0, high = 0, managed = 0;
 	struct zone *zone;
 
 	printk("Mem-Info:\n");
-	for_each_zone(zone)
+	for_each_zone(zone) {
 		show_zone(zone);
+		present += zone->present_pages;
+		managed += zone->managed_pages;
+		if (zone->idx == ZONE_HIGHMEM || zone->idx == ZONE_MOVABLE)
+			high += zone->present_pages;
+	}
 	for_each_zone(zone)
 		show_free_areas(zone);
+	printk("%lu pages RAM\n%lu pages HighMem/MovableOnly\n"
+	       "%lu pages reserved\n",
+	       present, high, present - managed);
 }
 
 void warn_alloc(gfp_t gfp, unsigned int order)
@@ -146,8 +197,9 @@ void warn_alloc(gfp_t gfp, unsigned int order)
 	if (!ratelimit_ok(&nopage_limit))
 		return;
 	gfp_name(gfp, name, sizeof(name));
-	printk("page allocation failure: order:%u, mode:%#x(%s), cpu:%u\n",
-	       order, gfp, name, smp_processor_id());
+	printk("%s: page allocation failure: order:%u, mode:%#x(%s), nodemask=(null)\n",
+	       report_task_name(), order, gfp, name);
+	report_stack();
 	show_mem();
 }
 
@@ -162,8 +214,10 @@ void bad_page(struct page *page, const char *why)
 		return;
 	}
 	printk("BUG: Bad page state: pfn:%05lx %s: refcount:%u mapcount:%d "
-	       "mapping:%llx private:%x flags:%#x\n",
+	       "mapping:%llx private:%x flags:%#x by %s on CPU %u\n",
 	       pfn, why, READ_ONCE(page->_refcount), page_mapcount(page),
 	       (unsigned long long)READ_ONCE(page->mapping_index),
-	       READ_ONCE(page->private), READ_ONCE(page->flags));
+	       READ_ONCE(page->private), READ_ONCE(page->flags),
+	       report_task_name(), smp_processor_id());
+	report_stack();
 }

@@ -231,6 +231,7 @@ void pagesets_init(void)
 	unsigned int cpu;
 
 	pcp_init(&no_pcp, 0, 1);
+	raw_spin_lock(&no_pcp.lock.locked); /* for ever: nothing gets in */
 	for_each_possible_cpu(cpu)
 		init_page_cpu(per_cpu_ptr(&page_cpu, cpu));
 	for_each_zone(zone) {

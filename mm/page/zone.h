@@ -335,7 +335,28 @@ static __always_inline void page_prep_frame(struct page *page, u32 flags)
 	__atomic_store_n(&page->_refcount, 1, __ATOMIC_RELEASE);
 }
 
+/* Who reclaims and kills, and knows whose request it is. */
+const struct reclaim_ops *page_reclaim(void);
+
+/* ---- poison.c ---- */
+
+/* Written at the start only. */
+struct page_contents {
+	bool any;     /* of the below */
+	bool at_free; /* something is done to what becomes free */
+	bool poison, init_on_alloc, init_on_free;
+};
+extern struct page_contents page_contents;
+void page_contents_init(void); /* after pagesets_init() */
+/* The run becomes free; nobody else knows it. */
+void page_contents_free(struct page *page, unsigned int order);
+/* Is a run that was free still as it was left?  Reports if it is not. */
+bool page_contents_good(const struct page *page, unsigned int order);
+
 /* ---- report.c ---- */
+
+const char *report_task_name(void);
+void report_stack(void); /* the callers, where that can be told */
 
 void bad_page(struct page *page, const char *why);
 void warn_alloc(gfp_t gfp, unsigned int order);
