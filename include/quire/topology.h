@@ -40,4 +40,10 @@ unsigned int node_distance(int from, int to);
 /* The node itself if it has memory, else the nearest that has. */
 int local_memory_node(int nid);
 
+/* The node whose memory the processor that runs this gets first. */
+static inline int numa_mem_id(void)
+{
+	return local_memory_node(numa_node_id());
+}
+
 #endif

@@ -59,6 +59,17 @@ TEST_MACHINE(highmem_pages_have_no_address_until_mapped, &half_high)
 	__free_page(low);
 }
 
+TEST_MACHINE(highmem_is_what_lower_zones_reserve_for, &half_high)
+{
+	struct zone *zones = NODE_DATA(0)->node_zones;
+
+	CHECK_EQ(zones[ZONE_HIGHMEM].managed_pages, 32 * MIB >> PAGE_SHIFT);
+	CHECK_EQ(zones[ZONE_DMA32].lowmem_reserve[ZONE_NORMAL], 0);
+	CHECK_EQ(zones[ZONE_DMA32].lowmem_reserve[ZONE_HIGHMEM],
+		 (32 * MIB >> PAGE_SHIFT) / 256);
+	CHECK_EQ(zones[ZONE_HIGHMEM].lowmem_reserve[ZONE_MOVABLE], 0);
+}
+
 TEST_MACHINE(highmem_never_serves_who_needs_an_address, &half_high)
 {
 	unsigned long addr, nr = 0;

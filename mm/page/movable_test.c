@@ -287,6 +287,28 @@ TEST_MACHINE(movable_zones_lie_at_the_end_of_each_node, &half_movable)
 	page_validate();
 }
 
+/* vm.lowmem_reserve_ratio: of DMA and DMA32 256, of what lies above none. */
+TEST_MACHINE(movable_zones_are_among_those_that_lower_ones_reserve_for,
+	     &half_movable)
+{
+	struct zone *zones = NODE_DATA(0)->node_zones;
+	unsigned long dma32 = zones[ZONE_DMA32].managed_pages;
+	unsigned long up = zones[ZONE_MOVABLE].managed_pages;
+
+	CHECK(up > 4096);
+	CHECK_EQ(zones[ZONE_DMA32].lowmem_reserve[ZONE_HIGHMEM], 0);
+	CHECK_EQ(zones[ZONE_DMA32].lowmem_reserve[ZONE_MOVABLE], up / 256);
+	CHECK_EQ(zones[ZONE_DMA].lowmem_reserve[ZONE_HIGHMEM], dma32 / 256);
+	CHECK_EQ(zones[ZONE_DMA].lowmem_reserve[ZONE_MOVABLE],
+		 (dma32 + up) / 256);
+	CHECK_EQ(zones[ZONE_MOVABLE].lowmem_reserve[ZONE_MOVABLE], 0);
+	/* The other node's zones do not count. */
+	CHECK_EQ(NODE_DATA(1)
+			 ->node_zones[ZONE_DMA32]
+			 .lowmem_reserve[ZONE_MOVABLE],
+		 NODE_DATA(1)->node_zones[ZONE_MOVABLE].managed_pages / 256);
+}
+
 /* The kernel's requests fail sooner than they take what must stay movable. */
 TEST_MACHINE(movable_zones_never_serve_the_kernel, &half_movable)
 {

@@ -56,6 +56,7 @@ static void allocates_near(void *arg, unsigned int cpu)
 
 	(void)arg;
 	CHECK_EQ(numa_node_id(), cpu_nodes[cpu]);
+	CHECK_EQ(numa_mem_id(), nearest_memory[cpu]);
 	for (i = 0; i < 200; i++)
 		CHECK_EQ(node_of_new_page(NUMA_NO_NODE, GFP_KERNEL),
 			 nearest_memory[cpu]);
