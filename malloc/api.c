@@ -47,12 +47,46 @@ static void *no_memory(void)
 	return NULL;
 }
 
+static void *hardened(size_t align, size_t size)
+{
+	void *p = size <= PTRDIFF_MAX ? hard_malloc(align, size) : NULL;
+
+	return p ? p : no_memory();
+}
+
+static bool is_sample(size_t size)
+{
+	struct heap *h = opt.profile ? thread_heap() : NULL;
+
+	return h && size <= PTRDIFF_MAX && profile_count(h, size);
+}
+
+static void *sampled(void *p, size_t size)
+{
+	if (!p)
+		return no_memory();
+	profile_sample(p, size);
+	return p;
+}
+
 static noinline void *malloc_slow(size_t size)
 {
 	size_t ask = size;
 	struct heap *h;
 	void *p = NULL;
 
+	if (unlikely(opt.watched)) {
+		if (opt.hardened)
+			return hardened(CHUNK_ALIGN, size);
+		if (is_sample(size))
+			return sampled(core_malloc(size), size);
+		/* Not through the fast path of malloc(). */
+		p = size > SMALL_MAX && size <= CACHEABLE
+			    ? cache_alloc(heap_mine, size)
+			    : NULL;
+		if (p)
+			return p;
+	}
 	if (size <= SMALL_MAX) {
 		h = thread_heap();
 		if (h)
@@ -89,7 +123,7 @@ static inline void *small_alloc_fast(size_t size)
 
 static noinline void *malloc_medium(size_t size)
 {
-	void *p = cache_alloc(heap_mine, size);
+	void *p = likely(!opt.watched) ? cache_alloc(heap_mine, size) : NULL;
 
 	return likely(p) ? p : malloc_slow(size);
 }
@@ -113,8 +147,10 @@ static noinline void free_chunk_slow(void *p)
 	struct heap *h = heap_mine;
 	struct cached *c = p;
 
-	if (!p)
+	if (!p || (unlikely(opt.hardened) && hard_free(p)))
 		return;
+	if (unlikely(opt.profile))
+		profile_free(p);
 	if (cache_takes(p)) {
 		if (unlikely(c->key == h)) {
 			cache_twice(h, c);
@@ -130,7 +166,8 @@ static noinline void free_chunk_slow(void *p)
 /* What is no small block: a chunk, or nothing of ours. */
 static noinline void free_chunk(void *p)
 {
-	if (likely(p) && cache_takes(p) && cache_free(heap_mine, p))
+	if (likely(p) && likely(!opt.watched) && cache_takes(p) &&
+	    cache_free(heap_mine, p))
 		return;
 	free_chunk_slow(p);
 }
@@ -196,6 +233,10 @@ EXPORT void *API(calloc)(size_t nr, size_t size)
 
 	if (__builtin_mul_overflow(nr, size, &bytes) || bytes > PTRDIFF_MAX)
 		return no_memory();
+	if (unlikely(opt.hardened))
+		return hardened(CHUNK_ALIGN, bytes);
+	if (unlikely(opt.profile) && is_sample(bytes))
+		return sampled(core_calloc(bytes), bytes);
 	if (bytes <= SMALL_MAX) {
 		p = small_alloc_fast(bytes);
 		if (unlikely(!p)) {
@@ -221,7 +262,13 @@ EXPORT void *API(calloc)(size_t nr, size_t size)
 static size_t usable(void *p)
 {
 	struct page *pg;
+	size_t size;
 
+	if (unlikely(opt.hardened)) {
+		size = hard_usable(p);
+		if (size != SIZE_MAX)
+			return size;
+	}
 	if (!region_has(p))
 		return core_usable(p);
 	pg = region_page(p);
@@ -243,6 +290,13 @@ static void *realloc_chunk(void *p, size_t size)
 	size_t nb = core_check(p), old = core_usable(p);
 	void *q;
 
+	if (unlikely(opt.profile)) {
+		profile_free(p);
+		q = core_realloc(p, size);
+		if (q && is_sample(size))
+			profile_sample(q, size);
+		return q ? q : no_memory();
+	}
 	if (size > SMALL_MAX && size <= CACHEABLE && nb) {
 		if (size <= old && size > old - old / 8)
 			return p;
@@ -274,11 +328,11 @@ EXPORT void *API(realloc)(void *p, size_t size)
 	}
 	if (unlikely(size > PTRDIFF_MAX))
 		return no_memory();
-	if (!region_has(p))
+	if (!region_has(p) && likely(!opt.hardened))
 		return realloc_chunk(p, size);
 	old = usable(p);
 	/* A smaller block must save at least half to be worth the copy. */
-	if (size <= old && size > old / 2)
+	if (size <= old && size > old / 2 && likely(!opt.hardened))
 		return p;
 	q = API(malloc)(size);
 	if (unlikely(!q))
@@ -310,6 +364,10 @@ static void *aligned(size_t align, size_t size)
 		return no_memory();
 	if (align <= CHUNK_ALIGN)
 		return API(malloc)(size);
+	if (unlikely(opt.hardened))
+		return hardened(align, size);
+	if (unlikely(opt.profile) && is_sample(size))
+		return sampled(core_memalign(align, size), size);
 	rounded = align_up(max_size(size, 1), align);
 	if (rounded <= SMALL_MAX) {
 		p = API(malloc)(rounded);
@@ -414,5 +472,9 @@ EXPORT int API(malloc_trim)(size_t pad)
 __attribute__((constructor(101))) static void malloc_init(void)
 {
 	option_init();
+	if (opt.hardened && !hard_init())
+		os_die("hardened: not enough address space", NULL);
 	thread_init();
+	if (opt.profile)
+		profile_init(opt.profile_prefix);
 }

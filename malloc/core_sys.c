@@ -222,12 +222,13 @@ void sys_trim_late(struct arena *a)
 	size_t size = chunk_size(a->top), low = min_size(a->top_low, size);
 	size_t all =
 		a->used_bytes + __atomic_load_n(&region_used, __ATOMIC_RELAXED);
+	size_t least = __atomic_load_n(&opt.trim_threshold, __ATOMIC_RELAXED);
 	size_t give;
 	uint64_t now;
 
 	if (!opt.dynamic) {
 		sys_trim(a, opt.top_pad);
-	} else if (size > all / 2 + opt.trim_threshold) {
+	} else if (size > all / 2 + least) {
 		give = purge_spend(size);
 		give -= min_size(
 			give, sys_trim(a, max_size(opt.top_pad, size - give)));

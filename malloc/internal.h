@@ -57,6 +57,7 @@ void *os_map(size_t size);		     /* zeroed, read-write */
 int os_commit(void *at, size_t size);	     /* make read-write; 0 or -1 */
 void os_purge(void *at, size_t size);	     /* give frames back: reads 0 */
 void os_unmap(void *at, size_t size);
+void os_protect(void *at, size_t size);			/* no access */
 void *os_remap(void *at, size_t old_size, size_t size); /* may move */
 void *os_brk_end(void);
 int os_brk_set(void *end);
@@ -109,7 +110,11 @@ struct options {
 	size_t cache;	  /* thread caches of chunks on */
 	size_t heat;	  /* allocations before a class is hot */
 	size_t purge_ms;  /* 0: at once; SIZE_MAX: never */
-	bool dynamic;	  /* thresholds follow the program */
+	size_t hardened;  /* hard.c serves all */
+	size_t profile;	  /* bytes between samples; 0: off */
+	const char *profile_prefix;
+	bool watched; /* hardened or profile */
+	bool dynamic; /* thresholds follow the program */
 };
 extern struct options opt;
 void option_init(void);
@@ -253,7 +258,8 @@ struct cache_list {
 };
 
 struct heap {
-	struct page *page[NR_CLASSES]; /* current; never NULL */
+	struct page *page[NR_CLASSES]; /* by size; never NULL */
+	struct page *current[NR_CLASSES];
 	struct page *partial[NR_CLASSES];
 	uint8_t heat[NR_CLASSES];
 	struct page *pending; /* atomic: pages with remote frees */
@@ -268,6 +274,7 @@ struct heap {
 	size_t cache_bytes, cache_most;
 	uint32_t cache_frees, cache_misses; /* since the last review */
 	uint32_t cache_part;		    /* of the heap, in sixteenths */
+	size_t until_sample;		    /* bytes; 0: not drawn yet */
 	uint64_t nr_slow;		    /* times the slow path was taken */
 	uint64_t nr_collected;		    /* remote frees collected */
 };
@@ -335,7 +342,34 @@ static inline size_t class_size(size_t class_)
 	return class_ << SMALL_SHIFT;
 }
 
-/* The heap of this thread, made if need be; NULL while it exits. */
+/* ---- hard.c --------------------------------------------------------------------
+ * In the hardened mode, all blocks; those of before are the others'.
+ */
+struct hard_stats {
+	size_t nr_slabs, nr_large, used_bytes;
+};
+bool hard_init(void);			      /* false: no address space */
+void *hard_malloc(size_t align, size_t size); /* zeroed */
+bool hard_free(void *p);		      /* false: not one of these */
+size_t hard_usable(const void *p);	      /* SIZE_MAX: not one of these */
+void hard_stats(struct hard_stats *st);
+void hard_fork_prepare(void);
+void hard_fork_done(bool child);
+
+/* ---- profile.c -------------------------------------------------------------------
+ * Samples for a heap profile; only called if opt.profile is set.
+ */
+void profile_init(const char *prefix); /* of the file at exit, or NULL */
+/* Whether a block of this size, about to be allocated, is a sample. */
+bool profile_count(struct heap *h, size_t size);
+void profile_sample(void *p, size_t size); /* a chunk of the core */
+void profile_free(void *p);		   /* perhaps a sample */
+int quire_malloc_profile(int fd);
+void profile_fork_prepare(void);
+void profile_fork_done(bool child);
+
+/* The heap of this thread, made if need be; NULL while it exits, and in the
+ * hardened mode. */
 struct heap *thread_heap(void);
 void thread_init(void);
 struct heap *thread_first_heap(void); /* of all, for statistics */

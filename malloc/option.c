@@ -55,6 +55,8 @@ static const struct option {
 	{"mxfast", NULL, M_MXFAST, &opt.mxfast, 160, 0},
 	{"small", NULL, 0, &opt.small, 1, 0},
 	{"heat", NULL, 0, &opt.heat, 255, 0},
+	{"hardened", NULL, 0, &opt.hardened, 1, 0},
+	{"profile", NULL, 0, &opt.profile, (size_t)1 << 40, 0},
 	{"purge_ms", NULL, 0, &opt.purge_ms, 1000000, MINUS_ONE_IS_MAX},
 };
 #define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -137,7 +139,14 @@ void option_init(void)
 		if (value)
 			parse(&options[i], value);
 	}
+	opt.profile_prefix = getenv("QUIRE_MALLOC_PROFILE");
+	if (opt.profile_prefix && !opt.profile)
+		opt.profile = 512 * KIB;
 out:
+	/* One or the other: the hardened mode keeps its own books. */
+	if (opt.hardened)
+		opt.profile = 0;
+	opt.watched = opt.hardened || opt.profile;
 	opt.mxfast = min_size(opt.mxfast, FAST_LIMIT);
 	errno = saved;
 }

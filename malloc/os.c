@@ -97,6 +97,14 @@ void os_unmap(void *at, size_t size)
 	errno = saved;
 }
 
+void os_protect(void *at, size_t size)
+{
+	int saved = errno;
+
+	mprotect(at, size, PROT_NONE);
+	errno = saved;
+}
+
 void *os_remap(void *at, size_t old_size, size_t size)
 {
 	int saved = errno;

@@ -31,6 +31,7 @@ static struct page none; /* free == NULL: always the slow path */
 
 struct heap heap_none = {
 	.page = {[0 ... NR_CLASSES - 1] = &none},
+	.current = {[0 ... NR_CLASSES - 1] = &none},
 };
 
 struct page *page_none(void)
@@ -41,7 +42,7 @@ struct page *page_none(void)
 void heap_init(struct heap *h)
 {
 	for (unsigned int i = 0; i < NR_CLASSES; i++)
-		h->page[i] = &none;
+		h->page[i] = h->current[i] = &none;
 }
 
 /*
@@ -168,7 +169,9 @@ void small_collect(struct heap *h)
 
 static void set_current(struct heap *h, unsigned int class_, struct page *pg)
 {
-	for (unsigned int i = 0; i < class_step(class_); i++)
+	h->current[class_] = pg;
+	/* A profile counts every request: no fast path. */
+	for (unsigned int i = 0; i < class_step(class_) && !opt.watched; i++)
 		h->page[class_ - i] = pg;
 }
 
@@ -199,7 +202,7 @@ void *small_alloc_slow(struct heap *h, size_t size)
 
 	h->nr_slow++;
 	small_collect(h);
-	pg = h->page[class_];
+	pg = h->current[class_];
 	if (pg != &none) {
 		if (pg->free || refill(pg))
 			return take(pg);
@@ -275,7 +278,7 @@ void small_flush(struct heap *h)
 {
 	small_collect(h);
 	for (unsigned int i = 0; i < NR_CLASSES; i++) {
-		struct page *pg = h->page[i];
+		struct page *pg = h->current[i];
 
 		if (pg == &none || pg->left)
 			continue;
@@ -290,7 +293,7 @@ void small_stop(struct heap *h)
 {
 	small_flush(h);
 	for (unsigned int i = 0; i < NR_CLASSES; i++) {
-		struct page *pg = h->page[i];
+		struct page *pg = h->current[i];
 
 		if (pg == &none)
 			continue;
@@ -378,9 +381,8 @@ static void validate_page(struct page *pg, struct heap *h, unsigned int class_,
 void small_validate(struct heap *h)
 {
 	for (unsigned int i = 1; i < NR_CLASSES; i++) {
-		if (h->page[i] != &none)
-			validate_page(h->page[i], h, class_of(class_size(i)),
-				      PAGE_CURRENT);
+		if (h->current[i] != &none)
+			validate_page(h->current[i], h, i, PAGE_CURRENT);
 		for (struct page *pg = h->partial[i]; pg; pg = pg->next)
 			validate_page(pg, h, i, PAGE_PARTIAL);
 	}

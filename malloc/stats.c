@@ -51,6 +51,7 @@ EXPORT struct mallinfo2 API(mallinfo2)(void)
 {
 	struct mallinfo2 m = {0};
 	struct region_stats r;
+	struct hard_stats hs;
 	struct snapshot s;
 
 	for (unsigned int i = 0; i < core.nr_arenas; i++) {
@@ -69,7 +70,10 @@ EXPORT struct mallinfo2 API(mallinfo2)(void)
 	m.arena += (r.nr_used + r.nr_dirty) * PAGE_SIZE;
 	m.uordblks += r.nr_used * PAGE_SIZE;
 	m.fordblks += r.nr_dirty * PAGE_SIZE;
-	m.hblks = core.nr_mapped;
+	hard_stats(&hs);
+	m.uordblks += hs.used_bytes;
+	m.arena += hs.used_bytes;
+	m.hblks = core.nr_mapped + hs.nr_large;
 	m.hblkhd = core.mapped_bytes;
 	return m;
 }
@@ -176,6 +180,7 @@ EXPORT int API(malloc_info)(int options, FILE *out)
 {
 	size_t system = 0, max = 0;
 	struct region_stats r;
+	struct hard_stats hs;
 	struct snapshot s;
 
 	if (options != 0)
@@ -192,6 +197,11 @@ EXPORT int API(malloc_info)(int options, FILE *out)
 		"<pages size=\"%zu\" used=\"%zu\" dirty=\"%zu\" clean=\"%zu\" "
 		"purged=\"%zu\"/>\n",
 		PAGE_SIZE, r.nr_used, r.nr_dirty, r.nr_clean, r.nr_purged);
+	hard_stats(&hs);
+	if (opt.hardened)
+		fprintf(out,
+			"<hardened slabs=\"%zu\" mapped=\"%zu\" used=\"%zu\"/>\n",
+			hs.nr_slabs, hs.nr_large, hs.used_bytes);
 	fprintf(out, "<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n",
 		core.nr_mapped, core.mapped_bytes);
 	fprintf(out, "<system type=\"current\" size=\"%zu\"/>\n", system);
@@ -232,6 +242,7 @@ static void json_arena(FILE *out, unsigned int nr, const struct snapshot *s)
 EXPORT int quire_malloc_json(FILE *out)
 {
 	struct region_stats r;
+	struct hard_stats hs;
 	struct snapshot s;
 
 	fprintf(out, "{\"arenas\":[");
@@ -240,11 +251,14 @@ EXPORT int quire_malloc_json(FILE *out)
 		json_arena(out, i, &s);
 	}
 	region_stats(&r);
+	hard_stats(&hs);
 	fprintf(out,
-		"],\"pages\":{\"size\":%zu,\"used\":%zu,\"dirty\":%zu,"
+		"],\"hardened\":{\"slabs\":%zu,\"mapped\":%zu,\"used\":%zu},"
+		"\"pages\":{\"size\":%zu,\"used\":%zu,\"dirty\":%zu,"
 		"\"clean\":%zu,\"purged\":%zu},"
 		"\"mapped\":{\"count\":%zu,\"bytes\":%zu,\"max_bytes\":%zu}}\n",
-		PAGE_SIZE, r.nr_used, r.nr_dirty, r.nr_clean, r.nr_purged,
-		core.nr_mapped, core.mapped_bytes, core.mapped_max);
+		hs.nr_slabs, hs.nr_large, hs.used_bytes, PAGE_SIZE, r.nr_used,
+		r.nr_dirty, r.nr_clean, r.nr_purged, core.nr_mapped,
+		core.mapped_bytes, core.mapped_max);
 	return ferror(out) ? EIO : 0;
 }

@@ -60,7 +60,7 @@ struct heap *thread_heap(void)
 {
 	struct heap *h = heap_mine;
 
-	if (h == &heap_gone)
+	if (h == &heap_gone || unlikely(opt.hardened))
 		return NULL;
 	if (h != &heap_none)
 		return h;
@@ -102,10 +102,14 @@ static void fork_prepare(void)
 	lock_take(&heaps_lock);
 	core_fork_prepare();
 	region_fork_prepare();
+	hard_fork_prepare();
+	profile_fork_prepare();
 }
 
 static void fork_parent(void)
 {
+	profile_fork_done(false);
+	hard_fork_done(false);
 	region_fork_done(false);
 	core_fork_done(false);
 	lock_drop(&heaps_lock);
@@ -113,6 +117,8 @@ static void fork_parent(void)
 
 static void fork_child(void)
 {
+	profile_fork_done(true);
+	hard_fork_done(true);
 	region_fork_done(true);
 	core_fork_done(true);
 	heaps_lock.word = 0;
@@ -128,5 +134,9 @@ void thread_init(void)
 	have_key = pthread_key_create(&key, thread_end) == 0;
 	if (have_key && heap_mine != &heap_none)
 		pthread_setspecific(key, heap_mine);
+	/* What was allocated until now stays with its heap, as if its thread
+	 * had ended. */
+	if (opt.watched)
+		heap_mine = &heap_none;
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
