@@ -21,7 +21,7 @@ BEGIN {
 	for (i in names) floor[names[i]] = i + 0
 	# Public headers that belong to a module; the others are floor lib.
 	n = split("gfp:page highmem:page mm_types:page vmstat:page reclaim:page " \
-	      "slab:slab pgtable:pgtable vmalloc:vmalloc mm:aspace " \
+	      "slab:slab mempool:slab pgtable:pgtable vmalloc:vmalloc mm:aspace " \
 	      "rmap:aspace pagemap:cache show:lib run_proto:lib", own, " ")
 	for (i = 1; i <= n; i++) {
 		split(own[i], kv, ":")

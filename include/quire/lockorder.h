@@ -31,6 +31,7 @@ enum lock_rank {
 	LOCK_RANK_PTL,	     /* one page-table page */
 	LOCK_RANK_I_PAGES,   /* page cache of one file */
 	LOCK_RANK_VMAP,	     /* vmalloc ranges */
+	LOCK_RANK_MEMPOOL,   /* one pool's reserve */
 	LOCK_RANK_PERCPU,    /* chunks of alloc_percpu() */
 	LOCK_RANK_SLAB_LIST, /* list of caches */
 	LOCK_RANK_SLAB_NODE, /* a node's partial slabs */
