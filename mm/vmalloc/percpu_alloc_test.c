@@ -135,25 +135,58 @@ TEST_SOFT(who_may_not_wait_gets_what_is_populated)
 	free_percpu(q);
 	free_percpu(p);
 	percpu_shrink();
-	/* A chunk of which only the middle is populated. */
-	CHECK_EQ(add_chunk(), 0);
-	{
-		struct pcpu_chunk *c =
-			list_last_entry(&pcpu.chunks, struct pcpu_chunk, list);
+	percpu_validate();
+}
 
-		mutex_lock(&pcpu.mutex);
-		CHECK_EQ(populate_page(c, 2), 0);
-		mutex_unlock(&pcpu.mutex);
-		CHECK(!__alloc_percpu_gfp(2 * PAGE_SIZE + 8, 4096,
-					  GFP_ATOMIC) ||
-		      pcpu.first_granule);
-		spin_lock(&pcpu.lock);
-		CHECK_EQ(place(c, PAGE_SIZE, 8, true), 2 * PAGE_SIZE);
-		CHECK_EQ(place(c, 8, 8, true), -1);
-		unplace(c, 2 * PAGE_SIZE / GRANULE);
-		spin_unlock(&pcpu.lock);
-	}
+/* Take all that is left of a chunk; how many places, offsets in offs[]. */
+static unsigned int take_rest(struct pcpu_chunk *c, long *offs)
+{
+	unsigned int nr = 0;
+
+	spin_lock(&pcpu.lock);
+	for (size_t size = pcpu_unit_size; size >= GRANULE; size /= 2)
+		while ((offs[nr] = place(c, size, GRANULE, true)) >= 0)
+			nr++;
+	spin_unlock(&pcpu.lock);
+	return nr;
+}
+
+/*
+ *  first chunk   | in use                            |
+ *  second chunk  |  -  |  -  | page 2 |  -  |  -  ...|    -: not populated
+ */
+TEST_SOFT(who_may_not_wait_gets_nothing_that_is_not_populated)
+{
+	static long offs[256];
+	struct pcpu_chunk *first =
+		list_first_entry(&pcpu.chunks, struct pcpu_chunk, list);
+	unsigned int nr = take_rest(first, offs);
+	struct pcpu_chunk *c;
+	void *p, *q;
+
+	CHECK_EQ(first->nr_free, 0);
+	CHECK_EQ(add_chunk(), 0);
+	c = list_last_entry(&pcpu.chunks, struct pcpu_chunk, list);
+	mutex_lock(&pcpu.mutex);
+	CHECK_EQ(populate_page(c, 2), 0);
+	mutex_unlock(&pcpu.mutex);
+	CHECK(!__alloc_percpu_gfp(PAGE_SIZE + 8, 8, GFP_ATOMIC));
+	p = __alloc_percpu_gfp(PAGE_SIZE, 8, GFP_ATOMIC);
+	CHECK_EQ((uintptr_t)p, c->base + 2 * PAGE_SIZE);
+	CHECK(!__alloc_percpu_gfp(8, 8, GFP_ATOMIC));
+	CHECK_EQ(bitmap_weight(c->populated, pcpu.nr_pages), 1);
+	percpu_validate();
+	/* It has left word. */
+	CHECK(mm_work_run());
+	q = __alloc_percpu_gfp(8, 8, GFP_ATOMIC);
+	CHECK_EQ((uintptr_t)q, c->base);
+	free_percpu(q);
+	free_percpu(p);
+	while (nr--)
+		free_percpu((char *)first->base + offs[nr]);
 	mm_work_run();
+	percpu_shrink();
+	CHECK_EQ(nr_chunks(), 1);
 	percpu_validate();
 }
 

@@ -214,10 +214,25 @@ TEST(without_permission_all_leaves_are_small)
 	pgtable_validate(init_pgd);
 }
 
-/* All runs of 2 MiB but one are taken: the rest comes in single frames. */
+/* The levels of the leaves at each 2 MiB: 1 a large one, 0 small ones. */
+static void check_leaves(const u8 *p, const char *levels)
+{
+	for (; *levels; levels++, p += pgtable_size(1)) {
+		CHECK_EQ(leaf_level_of(p), (unsigned int)(*levels - '0'));
+		CHECK_EQ(leaf_level_of(p + pgtable_size(1) - 1),
+			 (unsigned int)(*levels - '0'));
+	}
+}
+
+/*
+ * All runs of 2 MiB are taken but one; two more are free less a frame:
+ *
+ *  runs   AAAA...A ffff .fff .fff
+ *  area            [ 2 MiB ][ 512 small pages ]
+ */
 TEST_SOFT(where_memory_is_in_pieces_small_leaves_serve)
 {
-	static struct page *runs[64], *singles[1024];
+	static struct page *runs[64];
 	unsigned int nr = 0;
 	u8 *p;
 
@@ -226,30 +241,36 @@ TEST_SOFT(where_memory_is_in_pieces_small_leaves_serve)
 				       VMAP_LARGE_ORDER)))
 		nr++;
 	CHECK(nr > 4 && nr < ARRAY_SIZE(runs));
-	/* Two runs free again, one of them less a frame; one as it was. */
 	for (unsigned int k = 1; k <= 2; k++) {
-		struct page *run = runs[nr - k];
-
-		split_page(run, VMAP_LARGE_ORDER);
+		split_page(runs[nr - k], VMAP_LARGE_ORDER);
 		for (unsigned int i = 1; i < VMAP_LARGE_PAGES; i++)
-			__free_page(run + i);
-		singles[k - 1] = run;
+			__free_page(runs[nr - k] + i);
 	}
 	drain_all_pages();
 	__free_pages(runs[nr - 3], VMAP_LARGE_ORDER);
 	EACH_FAILURE(n) {
-		p = vmalloc((3 << 20) + (512 << 10));
+		p = vmalloc(4 << 20);
 		CHECK_EQ(!p, failure_was_injected());
-		if (p)
-			memset(p, 1, (3 << 20) + (512 << 10));
+		if (p) {
+			check_leaves(p, "10");
+			memset(p, 1, 4 << 20);
+			vmalloc_validate();
+		}
 		vfree(p);
 		vm_unmap_aliases();
 		kmem_cache_drain_all();
 		drain_all_pages();
 	}
-	__free_page(singles[0]);
-	__free_page(singles[1]);
-	for (unsigned int i = 0; i < nr - 3; i++)
+	/* With the last run gone, it is all small. */
+	runs[nr - 3] = alloc_pages(GFP_KERNEL, VMAP_LARGE_ORDER);
+	CHECK(runs[nr - 3]);
+	p = vmalloc(2 << 20);
+	CHECK(p);
+	check_leaves(p, "0");
+	vfree(p);
+	__free_page(runs[nr - 1]);
+	__free_page(runs[nr - 2]);
+	for (unsigned int i = 0; i < nr - 2; i++)
 		__free_pages(runs[i], VMAP_LARGE_ORDER);
 }
 
