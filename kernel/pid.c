@@ -3,15 +3,19 @@
  * pid.c - numbers of threads, and finding threads by them.
  *
  * 1. Idea.  Numbers go up to pid_max and start again; one is free if no task,
- *    process group or session has it.  Looking at all tasks finds the next
- *    number that is taken; up to there all are free and cost nothing more.
+ *    process group or session has it.  When a round ends, one look at all
+ *    tasks marks what they have in a map, and the next round gives the numbers
+ *    that are not marked: a round of k numbers among n tasks costs n + k, and
+ *    one number a few words of the map.
  * 2. Invariants.
- *    N1  pids.safe is the lowest number above pids.last that is in use
- *        (numbers between may have been freed since, none was taken)
+ *    N1  every number above pids.last that is in use is marked in pids.taken
+ *        (a marked one may have been freed since: the next round has it;
+ *        groups and sessions are named after processes, so none is new)
  *    N2  every task between attach_pid() and detach_pid() is in the hash
  *        table and on all_tasks
  * 3. Locking.  tasklist_lock guards all of it.
  */
+#include <quire/bitmap.h>
 #include <quire/slab.h>
 #include <quire/string.h>
 
@@ -27,54 +31,46 @@ unsigned long total_forks;
 
 static struct {
 	struct task_struct *hash[PID_BUCKETS];
-	int last, safe;
+	DECLARE_BITMAP(taken, PID_MAX);
+	int last;
 	unsigned int nr_tasks;
-} pids = {.last = 2, .safe = PID_MAX};
+} pids = {.last = 2};
 
 static struct task_struct **bucket_of(int tid)
 {
 	return &pids.hash[(unsigned int)tid % PID_BUCKETS];
 }
 
-/* Is nr taken by t?  Otherwise t's numbers may lower safe. */
-static bool pid_taken_by(const struct task_struct *t, int nr)
+/* tasklist_lock held. */
+static void mark_taken(void)
 {
-	const int used[4] = {t->pid, t->tgid, t->signal->pgrp,
-			     t->signal->session};
+	struct task_struct *t;
 
-	for (int i = 0; i < 4; i++) {
-		if (used[i] == nr)
-			return true;
-		if (used[i] > nr && used[i] < pids.safe)
-			pids.safe = used[i];
+	bitmap_zero(pids.taken, PID_MAX);
+	for_each_task(t) {
+		if (!t->signal)
+			continue;
+		__set_bit((size_t)t->pid, pids.taken);
+		__set_bit((size_t)t->tgid, pids.taken);
+		__set_bit((size_t)t->signal->pgrp, pids.taken);
+		__set_bit((size_t)t->signal->session, pids.taken);
 	}
-	return false;
 }
 
 int alloc_pid(void)
 {
-	struct task_struct *t;
-	int nr = pids.last + 1, rounds = 0;
+	size_t nr;
 
-	if (nr < pids.safe && nr < PID_MAX) {
-		pids.last = nr;
-		return nr;
-	}
-again:
-	if (nr >= PID_MAX) {
-		if (++rounds == 2)
+	lockdep_assert_held(&tasklist_lock);
+	nr = find_next_zero_bit(pids.taken, PID_MAX, (size_t)pids.last + 1);
+	if (unlikely(nr >= PID_MAX)) {
+		mark_taken();
+		nr = find_next_zero_bit(pids.taken, PID_MAX, PID_RESERVED);
+		if (nr >= PID_MAX)
 			return -EAGAIN;
-		nr = PID_RESERVED;
 	}
-	pids.safe = PID_MAX;
-	for_each_task(t) {
-		if (t->signal && pid_taken_by(t, nr)) {
-			nr++;
-			goto again;
-		}
-	}
-	pids.last = nr;
-	return nr;
+	WRITE_ONCE(pids.last, (int)nr);
+	return (int)nr;
 }
 
 int last_pid(void)
