@@ -386,12 +386,14 @@ static void move_blocks(struct zone *zone, unsigned long start,
 
 	while (pfn < end) {
 		struct page *page = pfn_to_page(pfn);
-		unsigned int order = page->private;
+		unsigned int order;
 
+		/* The rest of a frame that is not free is its owner's. */
 		if (!(READ_ONCE(page->flags) & 1U << PG_buddy)) {
 			pfn++;
 			continue;
 		}
+		order = page->private;
 		del_block(zone, page, order, from);
 		add_block(zone, pfn, order, to);
 		pfn += 1UL << order;

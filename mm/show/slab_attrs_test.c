@@ -116,8 +116,10 @@ TEST(empty_slabs_are_kept_as_many_as_wanted)
 	struct kmem_cache *c = make(512, SLAB_NO_MERGE);
 	void *objs[200];
 
-	CHECK_STR(read_attr(c, "min_partial"), "4\n");
+	/* How many by itself depends on the memory there is. */
+	CHECK_NE(*read_attr(c, "min_partial"), '0');
 	CHECK_EQ(write_attr(c, "min_partial", "2\n"), 0);
+	CHECK_STR(read_attr(c, "min_partial"), "2\n");
 	CHECK_EQ(kmem_cache_alloc_bulk(c, GFP_KERNEL, 200, objs), 200);
 	kmem_cache_free_bulk(c, 200, objs);
 	slab_validate();
