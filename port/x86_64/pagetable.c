@@ -158,29 +158,33 @@ static void map_low(void)
 	}
 }
 
+/* [pa, end), multiples of 2 MiB within one GiB: its table filled at one go. */
+static void map_gib_part(phys_addr_t pa, phys_addr_t end, bool whole)
+{
+	pte_t *gib = early_entry(PAGE_OFFSET + pa, 2), *e;
+
+	if (pte_present(*gib) && pte_leaf(*gib))
+		return;
+	if (whole && pte_none(*gib)) {
+		*gib = __pte(pa | PAGE_KERNEL | _PAGE_PSE);
+		return;
+	}
+	for (e = descend(gib) + (pa >> 21 & 511); pa < end; pa += SIZE_2M, e++)
+		if (pte_none(*e))
+			*e = __pte(pa | PAGE_KERNEL | _PAGE_PSE);
+}
+
 static void map_direct(phys_addr_t start, phys_addr_t end)
 {
 	phys_addr_t pa = max(ALIGN_DOWN(start, SIZE_2M),
 			     (phys_addr_t)KERNEL_IMAGE_LIMIT);
+	phys_addr_t next;
 
-	while (pa < end) {
-		unsigned int level = 1;
-		pte_t *e;
-
-		if (cpu_has(X86_FEATURE_GBPAGES) && IS_ALIGNED(pa, SIZE_1G) &&
-		    pa >= start && end - pa >= SIZE_1G)
-			level = 2;
-		e = early_entry(PAGE_OFFSET + pa, 2);
-		if (pte_present(*e) && pte_leaf(*e)) {
-			pa = ALIGN_DOWN(pa, SIZE_1G) + SIZE_1G;
-			continue;
-		}
-		if (level == 2 && !pte_none(*e))
-			level = 1; /* in smaller pieces already */
-		e = early_entry(PAGE_OFFSET + pa, level);
-		if (pte_none(*e))
-			*e = __pte(pa | PAGE_KERNEL | _PAGE_PSE);
-		pa += level == 2 ? SIZE_1G : SIZE_2M;
+	for (; pa < end; pa = next) {
+		next = ALIGN_DOWN(pa, SIZE_1G) + SIZE_1G;
+		map_gib_part(pa, min(next, ALIGN(end, SIZE_2M)),
+			     cpu_has(X86_FEATURE_GBPAGES) && pa >= start &&
+				     next <= end && next - pa == SIZE_1G);
 	}
 }
 
