@@ -19,7 +19,9 @@
  * 4. Augmentation.  Values are first brought up to date in the tree as it is
  *    before repair; a rotation then changes only the two nodes it turns, since
  *    a value depends only on the sequence of the subtree.
- * 5. Locking and failure.  The caller's; nothing fails.
+ * 5. Locking and failure.  The caller's; nothing fails.  Links downwards are
+ *    written whole, so that who searches without a lock meets nodes only; it
+ *    may miss some, or go round while the tree turns (mm/aspace/vma_lock.c).
  */
 #include <quire/rbtree.h>
 
@@ -60,11 +62,11 @@ static inline void replace_child(struct rb_node *parent, struct rb_node *old,
 				 struct rb_node *node, struct rb_root *root)
 {
 	if (!parent)
-		root->rb_node = node;
+		smp_store_release(&root->rb_node, node);
 	else if (parent->rb_left == old)
-		parent->rb_left = node;
+		smp_store_release(&parent->rb_left, node);
 	else
-		parent->rb_right = node;
+		smp_store_release(&parent->rb_right, node);
 }
 
 /*
@@ -83,12 +85,12 @@ static void rotate_up(struct rb_node *x, struct rb_root *root,
 	set_parent(x, rb_parent(p));
 	if (p->rb_left == x) {
 		inner = x->rb_right;
-		p->rb_left = inner;
-		x->rb_right = p;
+		smp_store_release(&p->rb_left, inner);
+		smp_store_release(&x->rb_right, p);
 	} else {
 		inner = x->rb_left;
-		p->rb_right = inner;
-		x->rb_left = p;
+		smp_store_release(&p->rb_right, inner);
+		smp_store_release(&x->rb_left, p);
 	}
 	if (inner)
 		set_parent(inner, p);
@@ -223,7 +225,9 @@ static void erase_repair(struct rb_node *x, struct rb_node *p,
 void rb_replace_node(struct rb_node *victim, struct rb_node *node,
 		     struct rb_root *root)
 {
-	*node = *victim;
+	node->rb_parent_parity = victim->rb_parent_parity;
+	smp_store_release(&node->rb_left, victim->rb_left);
+	smp_store_release(&node->rb_right, victim->rb_right);
 	replace_child(rb_parent(victim), victim, node, root);
 	if (node->rb_left)
 		set_parent(node->rb_left, node);

@@ -61,11 +61,11 @@ static inline void picture_check(const char *file, int line,
 {
 	char buf[PICTURE_MAX + 1];
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm_validate(mm);
 	mm_validate_rmap(mm);
 	picture_draw(mm, buf, strlen(want));
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 #ifndef QUIRE_METAL
 	soft_tlb_validate(mm);
 #endif

@@ -135,13 +135,17 @@ struct vm_file {
 };
 
 struct vm_area_struct {
+	/* Also read by who holds nothing: mm/aspace/vma_lock.c */
 	unsigned long vm_start; /* first byte */
 	unsigned long vm_end;	/* first byte after */
-	unsigned long vm_flags; /* VM_* */
-	u64 vm_page_prot;	/* entry bits that vm_flags give */
-	pgoff_t vm_pgoff;	/* vm_start's offset, in pages */
 	struct mm_struct *vm_mm;
-	struct rb_node vm_rb;	      /* mm->mm_rb, by address */
+	struct rb_node vm_rb; /* mm->mm_rb, by address */
+	u64 vm_lock_seq;      /* mm->mm_lock_seq: a writer is at it */
+	u32 vm_refcnt;	      /* 0: in no set; 1: in one; more: readers */
+	/* From here on vma_copy() copies. */
+	unsigned long vm_flags;	      /* VM_* */
+	u64 vm_page_prot;	      /* entry bits that vm_flags give */
+	pgoff_t vm_pgoff;	      /* vm_start's offset, in pages */
 	unsigned long gap;	      /* free bytes in front */
 	unsigned long rb_subtree_gap; /* the largest gap in the subtree */
 	struct list_head vm_list;     /* mm->mmap, by address */
@@ -180,6 +184,7 @@ struct mm_struct {
 	u32 mm_count; /* users as one, and lazy CPUs */
 	pte_t *pgd;
 	struct rw_semaphore mmap_lock;
+	u64 mm_lock_seq;       /* raised when a writer leaves mmap_lock */
 	spinlock_t areas_lock; /* the set and bounds of areas, for those
 				  without mmap_lock: rmap */
 	struct rb_root mm_rb;
@@ -315,6 +320,25 @@ static inline void mmap_read_lock(struct mm_struct *mm)
 static inline void mmap_read_unlock(struct mm_struct *mm)
 {
 	up_read(&mm->mmap_lock);
+}
+static inline void mmap_write_lock(struct mm_struct *mm)
+{
+	down_write(&mm->mmap_lock);
+}
+/* Ends the marks of all areas: mm/aspace/vma_lock.c. */
+static inline void mm_end_write(struct mm_struct *mm)
+{
+	smp_store_release(&mm->mm_lock_seq, mm->mm_lock_seq + 1);
+}
+static inline void mmap_write_unlock(struct mm_struct *mm)
+{
+	mm_end_write(mm);
+	up_write(&mm->mmap_lock);
+}
+static inline void mmap_write_downgrade(struct mm_struct *mm)
+{
+	mm_end_write(mm);
+	downgrade_write(&mm->mmap_lock);
 }
 unsigned long get_mm_rss(const struct mm_struct *mm); /* pages */
 static inline unsigned long get_mm_counter(const struct mm_struct *mm,

@@ -71,9 +71,9 @@ static inline void rb_link_node(struct rb_node *node, struct rb_node *parent,
 				struct rb_node **link)
 {
 	node->rb_parent_parity = (unsigned long)parent;
-	node->rb_left = NULL;
-	node->rb_right = NULL;
-	*link = node;
+	WRITE_ONCE(node->rb_left, NULL);
+	WRITE_ONCE(node->rb_right, NULL);
+	smp_store_release(link, node);
 }
 
 /* Balance after rb_link_node(). */

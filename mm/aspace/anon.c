@@ -349,6 +349,7 @@ void anon_adopt(struct vm_area_struct *vma, struct anon_ident ident)
 {
 	if (!ident.id || vma->anon_id)
 		return;
+	vma_start_write(vma);
 	spin_lock(&vma->vm_mm->areas_lock);
 	set_ident_locked(vma, ident);
 	spin_unlock(&vma->vm_mm->areas_lock);

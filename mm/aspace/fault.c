@@ -25,7 +25,9 @@
  * 3. Truncation.  A file's page is mapped only if, with the table locked, it
  *    is still its mapping's.  Truncation takes pages out of the mapping first
  *    and empties entries afterwards, so it meets either the entry or us.
- * 4. Locking.  mmap_lock for reading throughout; ptl for each change.
+ * 4. Locking.  The area alone (vma_lock.c), or mmap_lock for reading: where
+ *    the area cannot be had, a stack grows, an area gets its first anonymous
+ *    page, or the access is not allowed; ptl for each change.
  *    Spurious faults happen: rights are only ever added to an entry without a
  *    flush, and a processor that still has the old one comes here.
  * 5. Failure.  VM_FAULT_OOM; tables made on the way stay for the next try.
@@ -534,12 +536,12 @@ noinline struct vm_area_struct *grow_stack(struct mm_struct *mm,
 	if (!(vma->vm_flags & VM_GROWSDOWN))
 		return NULL;
 	mmap_read_unlock(mm);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	vma = find_vma(mm, addr);
 	if (vma && vma->vm_start > addr &&
 	    (!(vma->vm_flags & VM_GROWSDOWN) || expand_stack(vma, addr)))
 		vma = NULL;
-	downgrade_write(&mm->mmap_lock);
+	mmap_write_downgrade(mm);
 	return vma;
 }
 
@@ -561,13 +563,42 @@ static vm_fault_t segv(struct mm_struct *mm, int code, int *si_code)
 	return VM_FAULT_SIGSEGV;
 }
 
+static void count_fault(struct mm_struct *mm, vm_fault_t ret, int *si_code)
+{
+	if (unlikely(ret & VM_FAULT_SIGBUS))
+		*si_code = BUS_CODE_ADRERR;
+	if (unlikely(ret & VM_FAULT_SIGSEGV))
+		*si_code = SEGV_CODE_MAPERR;
+	if (unlikely(ret & VM_FAULT_MAJOR)) {
+		count_vm_event(VMEV_pgmajfault);
+		__atomic_fetch_add(&mm->maj_flt, 1, __ATOMIC_RELAXED);
+	} else {
+		__atomic_fetch_add(&mm->min_flt, 1, __ATOMIC_RELAXED);
+	}
+}
+
 vm_fault_t mm_fault(struct mm_struct *mm, unsigned long addr,
 		    unsigned int flags, int *si_code)
 {
 	struct vm_area_struct *vma;
 	vm_fault_t ret;
+	bool by_mm;
 
 	count_vm_event(VMEV_pgfault);
+	vma = lock_vma_under_rcu(mm, addr, flags, &by_mm);
+	if (likely(vma)) {
+		bool can = access_allowed(vma, flags);
+
+		ret = can ? handle_mm_fault(vma, addr, flags) : 0;
+		if (by_mm)
+			mmap_read_unlock(mm);
+		else
+			vma_end_read(vma);
+		if (likely(can)) {
+			count_fault(mm, ret, si_code);
+			return ret;
+		}
+	}
 	mmap_read_lock(mm);
 	vma = find_vma(mm, addr);
 	if (unlikely(!vma))
@@ -581,15 +612,6 @@ vm_fault_t mm_fault(struct mm_struct *mm, unsigned long addr,
 		return segv(mm, SEGV_CODE_ACCERR, si_code);
 	ret = handle_mm_fault(vma, addr, flags);
 	mmap_read_unlock(mm);
-	if (unlikely(ret & VM_FAULT_SIGBUS))
-		*si_code = BUS_CODE_ADRERR;
-	if (unlikely(ret & VM_FAULT_SIGSEGV))
-		*si_code = SEGV_CODE_MAPERR;
-	if (unlikely(ret & VM_FAULT_MAJOR)) {
-		count_vm_event(VMEV_pgmajfault);
-		__atomic_fetch_add(&mm->maj_flt, 1, __ATOMIC_RELAXED);
-	} else {
-		__atomic_fetch_add(&mm->min_flt, 1, __ATOMIC_RELAXED);
-	}
+	count_fault(mm, ret, si_code);
 	return ret;
 }

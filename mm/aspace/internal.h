@@ -42,11 +42,80 @@ struct vm_area_struct *vma_pool_take(struct vma_pool *pool);
 void vma_pool_drain(struct vma_pool *pool);
 
 void vma_init(void);
-/* Any content; NULL: no memory. */
+/* Any content, vm_refcnt 0; NULL: no memory. */
 struct vm_area_struct *vma_alloc(void);
 void vma_free(struct vm_area_struct *vma);
 /* Its file's and private data's references, then the area itself. */
 void vma_put(struct vm_area_struct *vma);
+/* ---- vma_lock.c: one area held still ---- */
+
+/*
+ * The area that holds addr, held: by itself, or (*by_mm) with mmap_lock held
+ * for reading, if it may be about to get its first anonymous page by an access
+ * with these FAULT_FLAG_s.  NULL: nothing is held, use mmap_lock.
+ */
+struct vm_area_struct *lock_vma_under_rcu(struct mm_struct *mm,
+					  unsigned long addr,
+					  unsigned int flags, bool *by_mm);
+void vma_end_read(struct vm_area_struct *vma);
+void vma_await_readers(struct vm_area_struct *vma);
+void vma_detach_slow(struct vm_area_struct *vma);
+
+/* Keep readers out of vma until mmap_lock is left.  Locked. */
+static inline void vma_start_write(struct vm_area_struct *vma)
+{
+	u64 seq = vma->vm_mm->mm_lock_seq;
+
+	if (vma->vm_lock_seq == seq)
+		return;
+	__atomic_exchange_n(&vma->vm_lock_seq, seq, __ATOMIC_SEQ_CST);
+	if (unlikely(__atomic_load_n(&vma->vm_refcnt, __ATOMIC_SEQ_CST) != 1))
+		vma_await_readers(vma);
+}
+
+/* vma goes into the set, marked. */
+static inline void vma_attach(struct vm_area_struct *vma)
+{
+	__atomic_store_n(&vma->vm_lock_seq, vma->vm_mm->mm_lock_seq,
+			 __ATOMIC_RELAXED);
+	smp_store_release(&vma->vm_refcnt, 1);
+}
+
+static inline bool vma_try_detach(struct vm_area_struct *vma)
+{
+	u32 one = 1;
+
+	return __atomic_compare_exchange_n(&vma->vm_refcnt, &one, 0, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* vma, marked, is out of the set. */
+static inline void vma_detach(struct vm_area_struct *vma)
+{
+	if (unlikely(!vma_try_detach(vma)))
+		vma_detach_slow(vma);
+}
+
+/* All of src but its place in the set; dst is in none. */
+static inline void vma_copy(struct vm_area_struct *dst,
+			    const struct vm_area_struct *src)
+{
+	size_t from = offsetof(struct vm_area_struct, vm_flags);
+
+	memcpy((char *)dst + from, (const char *)src + from,
+	       sizeof(*dst) - from);
+}
+
+/* Who looks without a lock finds one or the other. */
+static inline void vma_set_range(struct vm_area_struct *vma,
+				 unsigned long start, unsigned long end,
+				 pgoff_t pgoff)
+{
+	WRITE_ONCE(vma->vm_start, start);
+	WRITE_ONCE(vma->vm_end, end);
+	vma->vm_pgoff = pgoff;
+}
+
 /*
  * A private writable page starts read-only even when VM_WRITE is set: the
  * fault handler, which knows who owns the frame, adds _PAGE_RW.  x86-64

@@ -144,26 +144,25 @@ unsigned long vm_map_special(struct mm_struct *mm, struct page **pages,
 		goto out_free;
 	}
 	*map = (struct special_map){1, nr, pages, name};
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	addr = get_unmapped_area(mm, 0, len, 0);
 	if (!IS_ERR_VALUE(addr) && (mm->map_count >= sysctl_max_map_count ||
 				    !may_expand_vm(mm, vm_flags, nr)))
 		addr = (unsigned long)-ENOMEM;
 	if (IS_ERR_VALUE(addr)) {
-		up_write(&mm->mmap_lock);
+		mmap_write_unlock(mm);
 		goto out_free;
 	}
-	*vma = (struct vm_area_struct){
-		.vm_start = addr,
-		.vm_end = addr + len,
-		.vm_ops = &special_ops,
-		.vm_private_data = map,
-	};
+	vma_copy(vma, &(struct vm_area_struct){
+			      .vm_ops = &special_ops,
+			      .vm_private_data = map,
+		      });
+	vma_set_range(vma, addr, addr + len, 0);
 	vma_set_flags(vma, vm_flags | VM_DONTEXPAND | VM_SOFTDIRTY);
 	find_vma_prev(mm, addr, &prev);
 	vma_link(mm, vma, prev);
 	vm_stat_account(mm, vma->vm_flags, nr);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return addr;
 
 out_free:

@@ -191,12 +191,12 @@ int vm_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 		return 0;
 	row = &advices[advice];
 	if (row->exclusive)
-		down_write(&mm->mmap_lock);
+		mmap_write_lock(mm);
 	else
 		mmap_read_lock(mm);
 	err = advise_range(mm, row, start, end, advice);
 	if (row->exclusive)
-		up_write(&mm->mmap_lock);
+		mmap_write_unlock(mm);
 	else
 		mmap_read_unlock(mm);
 	return err;

@@ -53,6 +53,7 @@ static struct mm_struct *mm_make(struct mm_struct *old)
 	mm->mm_users = 1;
 	mm->mm_count = 1;
 	init_rwsem(&mm->mmap_lock);
+	mm->mm_lock_seq = 1;
 	INIT_LIST_HEAD(&mm->mmap);
 	mm->mmap_base = TASK_SIZE;
 	mm->mmap_legacy_base = PAGE_ALIGN(TASK_SIZE / 3);
@@ -148,7 +149,7 @@ static void exit_mmap(struct mm_struct *mm)
 	struct mmu_gather tlb;
 
 	/* No one else knows mm, but rmap walks come from the files' side. */
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	tlb_gather_mmu_fullmm(&tlb, mm);
 	for_each_vma(mm, vma)
 		unmap_area(&tlb, vma, vma->vm_start, vma->vm_end, true);
@@ -164,7 +165,7 @@ static void exit_mmap(struct mm_struct *mm)
 	mm->mmap_cache = NULL;
 	mm->map_count = 0;
 	mm->total_vm = 0;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 }
 
 void mmput(struct mm_struct *mm)
@@ -232,6 +233,8 @@ static int copy_page_range(struct copy *c)
 	unsigned long addr = c->src->vm_start, end = c->src->vm_end;
 	pte_t *src;
 
+	vma_start_write(c->src);
+
 	while ((src = pte_next_table(src_mm, &addr, end)) != NULL) {
 		unsigned long stop = pte_table_end(addr, end);
 		struct page *src_table = table_page(src), *dst_table;
@@ -269,12 +272,13 @@ static struct vm_area_struct *copy_area(struct mm_struct *mm,
 
 	if (!vma)
 		return NULL;
-	*vma = *src;
+	vma_copy(vma, src);
+	vma_set_range(vma, src->vm_start, src->vm_end, src->vm_pgoff);
 	if ((vma->vm_flags & VM_ACCOUNT) && vm_charge(vma_pages(vma))) {
 		vma_free(vma);
 		return NULL;
 	}
-	vma->vm_mm = mm;
+	WRITE_ONCE(vma->vm_mm, mm);
 	vma->vm_flags &= ~VM_LOCKED;
 	if (vma->vm_flags & VM_WIPEONFORK)
 		vma->anon_id = 0;
@@ -344,15 +348,15 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	struct mm_struct *mm;
 	int err;
 
-	down_write(&oldmm->mmap_lock);
+	mmap_write_lock(oldmm);
 	mm = mm_make(oldmm);
 	if (!mm) {
-		up_write(&oldmm->mmap_lock);
+		mmap_write_unlock(oldmm);
 		return ERR_PTR(-ENOMEM);
 	}
 	copy_settings(mm, oldmm);
 	err = dup_mmap(mm, oldmm);
-	up_write(&oldmm->mmap_lock);
+	mmap_write_unlock(oldmm);
 	if (err) {
 		mmput(mm);
 		return ERR_PTR(err);

@@ -129,6 +129,7 @@ static void trim_area(struct vm_area_struct *vma, unsigned long start,
 	struct mm_struct *mm = vma->vm_mm;
 	struct mmu_gather tlb;
 
+	vma_start_write(vma);
 	account_gone(mm, vma->vm_flags, nr_pages);
 	if (vma->vm_flags & VM_ACCOUNT)
 		vm_uncharge(nr_pages);
@@ -224,9 +225,9 @@ int vm_munmap(struct mm_struct *mm, unsigned long start, size_t len)
 {
 	int err;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = do_munmap(mm, start, len);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 
@@ -257,10 +258,8 @@ static struct vm_area_struct *make_area(struct mm_struct *mm,
 	if (!vma)
 		return ERR_PTR(-ENOMEM);
 	/* The links and gaps are vma_link()'s to fill in. */
-	vma->vm_mm = mm;
-	vma->vm_start = map->start;
-	vma->vm_end = map->end;
-	vma->vm_pgoff = map->pgoff;
+	WRITE_ONCE(vma->vm_mm, mm);
+	vma_set_range(vma, map->start, map->end, map->pgoff);
 	vma->vm_flags = map->flags;
 	vma->vm_file = map->file;
 	vma->vm_ops = NULL;
@@ -523,9 +522,9 @@ unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
 		return -EOVERFLOW;
 	map.file = file;
 	map.pgoff = pgoff;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	ret = do_mmap(mm, &map, addr, len, prot, flags);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (!IS_ERR_VALUE(ret) && (populate || (map.flags & VM_LOCKED)))
 		mm_populate(mm, ret, len);
 	return ret;
@@ -591,13 +590,13 @@ unsigned long vm_brk(struct mm_struct *mm, unsigned long brk)
 	unsigned long old, ret;
 	bool populate;
 
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	old = mm->brk;
 	if (move_brk(mm, brk))
 		mm->brk = brk;
 	ret = mm->brk;
 	populate = mm->def_flags & VM_LOCKED;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (populate && PAGE_ALIGN(ret) > PAGE_ALIGN(old))
 		mm_populate(mm, PAGE_ALIGN(old),
 			    PAGE_ALIGN(ret) - PAGE_ALIGN(old));

@@ -222,11 +222,11 @@ int vm_mprotect(struct mm_struct *mm, unsigned long start, size_t len,
 		return -ENOMEM;
 	if (prot & ~(unsigned long)PROT_ALL)
 		return -EINVAL;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = first_area(mm, &start, end, grows, &vma);
 	if (!err)
 		err = protect_range(mm, vma, start, end,
 				    prot & VM_ACCESS_FLAGS);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }

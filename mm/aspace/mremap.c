@@ -253,10 +253,8 @@ static struct vm_area_struct *make_target(struct remap *r)
 	if (vma)
 		return vma;
 	vma = vma_pool_take(&r->pool);
-	*vma = *old;
-	vma->vm_start = r->new_addr;
-	vma->vm_end = r->new_addr + r->new_len;
-	vma->vm_pgoff = pgoff;
+	vma_copy(vma, old);
+	vma_set_range(vma, r->new_addr, r->new_addr + r->new_len, pgoff);
 	vma->anon_id = ident.id;
 	vma->anon_shift = ident.shift;
 	if (vma->vm_file)
@@ -276,6 +274,7 @@ static void commit_move(struct remap *r)
 
 	make_target(r);
 	r->vma = find_vma(r->mm, r->addr);
+	vma_start_write(r->vma);
 	if (mapping)
 		spin_lock(&mapping->i_mmap_lock);
 	move_page_tables(r, min(r->old_len, r->new_len));
@@ -476,7 +475,7 @@ unsigned long vm_mremap(struct mm_struct *mm, unsigned long addr,
 
 	if (ret)
 		return ret;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	r.vma = find_vma(mm, addr);
 	if (!r.vma || r.vma->vm_start > addr) {
 		ret = (unsigned long)-EFAULT;
@@ -485,7 +484,7 @@ unsigned long vm_mremap(struct mm_struct *mm, unsigned long addr,
 		ret = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? remap_to(&r)
 								: resize(&r);
 	}
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	if (!IS_ERR_VALUE(ret) && locked && r.new_len > r.old_len)
 		mm_populate(mm, ret + r.old_len, r.new_len - r.old_len);
 	return ret;

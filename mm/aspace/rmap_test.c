@@ -157,10 +157,10 @@ static void random_family(unsigned int nr_steps)
 			poke(mms[k], page_at(at), (u8)step);
 		}
 		for (unsigned int i = 0; i < nr; i++) {
-			down_write(&mms[i]->mmap_lock);
+			mmap_write_lock(mms[i]);
 			mm_validate(mms[i]);
 			mm_validate_rmap(mms[i]);
-			up_write(&mms[i]->mmap_lock);
+			mmap_write_unlock(mms[i]);
 		}
 	}
 	while (nr)
@@ -243,14 +243,14 @@ TEST(an_anonymous_page_tells_of_its_use_and_of_locked_areas)
 	page = frame_at(mm, 0);
 	CHECK_EQ(page_referenced(page, false, &vm_flags), 2);
 	CHECK_EQ(page_referenced(page, false, &vm_flags), 0);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	find_vma(mm, page_at(0))->vm_flags |= VM_LOCKED;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	CHECK_EQ(page_referenced(page, false, &vm_flags), 0);
 	CHECK(vm_flags & VM_LOCKED);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	find_vma(mm, page_at(0))->vm_flags &= ~VM_LOCKED;
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	/* Not held up, either: it says so. */
 	down_write(&mm->anon->root->lock);
 	CHECK_EQ(page_referenced(page, true, &vm_flags), -1);

@@ -116,9 +116,9 @@ static void look(struct mm_struct *mm, struct view *v)
 
 static void validate(struct mm_struct *mm)
 {
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm_validate(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 }
 
 static void check_same(const struct view *a, const struct view *b)

@@ -43,6 +43,7 @@ static void check_area(const struct vm_area_struct *vma,
 	const struct vm_area_struct *prev = vma_prev(vma);
 
 	BUG_ON(vma->vm_mm != mm);
+	BUG_ON(READ_ONCE(vma->vm_refcnt) != 1); /* L1, L2 of vma_lock.c */
 	BUG_ON(!IS_ALIGNED(vma->vm_start | vma->vm_end, PAGE_SIZE));
 	BUG_ON(vma->vm_start >= vma->vm_end || vma->vm_end > TASK_SIZE);
 	BUG_ON(prev && prev->vm_end > vma->vm_start);
@@ -94,6 +95,7 @@ static void check_set(struct mm_struct *mm, struct sums *sums)
 
 	list_validate(&mm->mmap);
 	for_each_vma(mm, vma) {
+		vma_start_write(vma); /* faults end */
 		BUG_ON(node != &vma->vm_rb);
 		BUG_ON(gap_is_wrong(node));
 		check_area(vma, mm);

@@ -161,16 +161,16 @@ static void step_fork(struct model *m)
 		if (!m->page[i].shared)
 			poke(child, page_at(i), (u8)test_random());
 	}
-	down_write(&child->mmap_lock);
+	mmap_write_lock(child);
 	mm_validate(child);
 	mm_validate_rmap(child);
-	up_write(&child->mmap_lock);
+	mmap_write_unlock(child);
 	mmput(child);
 }
 
 static void check_model(struct model *m)
 {
-	down_write(&m->mm->mmap_lock);
+	mmap_write_lock(m->mm);
 	mm_validate(m->mm);
 	mm_validate_rmap(m->mm);
 	for (unsigned long i = 0; i < WINDOW; i++) {
@@ -185,7 +185,7 @@ static void check_model(struct model *m)
 		CHECK_EQ(vma->vm_flags & VM_ACCESS_FLAGS, p->prot);
 		CHECK_EQ(!!(vma->vm_flags & VM_SHARED), p->shared);
 	}
-	up_write(&m->mm->mmap_lock);
+	mmap_write_unlock(m->mm);
 #ifndef QUIRE_METAL
 	soft_tlb_validate(m->mm);
 #endif
@@ -277,9 +277,9 @@ TEST(threads_map_and_unmap_side_by_side)
 	struct mm_struct *mm = picture_mm("");
 
 	test_run_on_cpus(4, churn, mm);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm_validate(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	CHECK_EQ(mm->map_count, 0);
 	CHECK_EQ(mm->pgtables_bytes, 0);
 	mmput(mm);

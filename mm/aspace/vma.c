@@ -24,7 +24,8 @@
  *    write mmap_cache (any area of the set will do).  Bounds of an area in a
  *    file's i_mmap change under i_mmap_lock too, for those who come from the
  *    file and hold no mmap_lock.  The tree and all bounds change under
- *    areas_lock as well, for those who come from an anonymous page.
+ *    areas_lock as well, for those who come from an anonymous page, and with
+ *    the area marked, for faults that hold nothing but it (vma_lock.c).
  *    When a boundary between two areas of one
  *    file moves, the growing one grows first, so that at no moment is a page
  *    covered by none.
@@ -37,9 +38,20 @@
 
 static struct kmem_cache *vm_area_cachep;
 
+/* An area is in no set when it is free: readers may still come past it. */
+static void init_once(void *object)
+{
+	struct vm_area_struct *vma = object;
+
+	*vma = (struct vm_area_struct){0};
+}
+
 void vma_init(void)
 {
-	vm_area_cachep = KMEM_CACHE(vm_area_struct, SLAB_PANIC | SLAB_ACCOUNT);
+	vm_area_cachep = kmem_cache_create(
+		"vm_area_struct", sizeof(struct vm_area_struct),
+		__alignof__(struct vm_area_struct),
+		SLAB_PANIC | SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU, init_once);
 }
 
 struct vm_area_struct *vma_alloc(void)
@@ -49,6 +61,8 @@ struct vm_area_struct *vma_alloc(void)
 
 void vma_free(struct vm_area_struct *vma)
 {
+	if (READ_ONCE(vma->vm_refcnt))
+		vma_detach(vma);
 	kmem_cache_free(vm_area_cachep, vma);
 }
 
@@ -155,7 +169,7 @@ struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
 		return vma;
 	vma = find_vma_tree(mm, addr);
 	if (vma)
-		WRITE_ONCE(mm->mmap_cache, vma);
+		smp_store_release(&mm->mmap_cache, vma);
 	return vma;
 }
 
@@ -208,7 +222,8 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 	struct address_space *mapping = vma_mapping(vma);
 	struct vm_area_struct *next;
 
-	vma->vm_mm = mm;
+	WRITE_ONCE(vma->vm_mm, mm);
+	vma_attach(vma);
 	list_add(&vma->vm_list, before);
 	next = vma_next(vma);
 	spin_lock(&mm->areas_lock);
@@ -231,6 +246,7 @@ void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	struct vm_area_struct *next = vma_next(vma);
 
+	vma_start_write(vma);
 	list_unlink(&vma->vm_list);
 	spin_lock(&mm->areas_lock);
 	if (next)
@@ -242,7 +258,7 @@ void vma_unlink(struct mm_struct *mm, struct vm_area_struct *vma)
 	spin_unlock(&mm->areas_lock);
 	mm->map_count--;
 	if (mm->mmap_cache == vma)
-		mm->mmap_cache = NULL;
+		WRITE_ONCE(mm->mmap_cache, NULL);
 }
 
 void vma_move_bounds(struct vm_area_struct *vma, unsigned long start,
@@ -253,6 +269,7 @@ void vma_move_bounds(struct vm_area_struct *vma, unsigned long start,
 	bool start_moves = start != vma->vm_start;
 	bool end_moves = end != vma->vm_end;
 
+	vma_start_write(vma);
 	if (mapping) {
 		spin_lock(&mapping->i_mmap_lock);
 		i_mmap_remove(vma, mapping);
@@ -260,9 +277,7 @@ void vma_move_bounds(struct vm_area_struct *vma, unsigned long start,
 	spin_lock(&vma->vm_mm->areas_lock);
 	if (unlikely(vma->anon_shift))
 		anon_moved_remove(vma);
-	vma->vm_start = start;
-	vma->vm_end = end;
-	vma->vm_pgoff = pgoff;
+	vma_set_range(vma, start, end, pgoff);
 	if (unlikely(vma->anon_shift))
 		anon_moved_insert(vma);
 	spin_unlock(&vma->vm_mm->areas_lock);
@@ -288,9 +303,9 @@ struct vm_area_struct *vma_split(struct vm_area_struct *vma, unsigned long addr,
 	struct vm_area_struct *upper = vma_pool_take(pool);
 
 	VM_BUG_ON(addr <= vma->vm_start || addr >= vma->vm_end);
-	*upper = *vma;
-	upper->vm_start = addr;
-	upper->vm_pgoff = linear_page_index(vma, addr);
+	vma_start_write(vma);
+	vma_copy(upper, vma);
+	vma_set_range(upper, addr, vma->vm_end, linear_page_index(vma, addr));
 	if (upper->vm_file)
 		upper->vm_file->ops->get(upper->vm_file);
 	if (upper->vm_ops && upper->vm_ops->open)
@@ -473,6 +488,7 @@ struct vm_area_struct *vma_change_flags(struct vm_area_struct *vma,
 	struct mm_struct *mm = vma->vm_mm;
 	struct flag_change plan;
 
+	vma_start_write(vma);
 	plan_flag_change(&plan, vma, start, end, flags);
 	if (plan.prev && plan.at_end) { /* all of vma, and maybe next */
 		absorb(mm, plan.prev, plan.next ? plan.next : vma);

@@ -209,9 +209,9 @@ TEST(one_read_fault_maps_the_neighbours_that_are_there)
 	CHECK_EQ(get_mm_rss(mm), 16);
 	CHECK_EQ(get_byte(mm, a + 18 * PAGE_SIZE), 0);
 	CHECK_EQ(get_mm_rss(mm), 20);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm_validate(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	mmput(mm);
 	shmem_evict(&file_mapping);
 }
@@ -254,9 +254,9 @@ TEST(truncation_takes_mapped_pages_and_private_copies_away)
 	CHECK_EQ(get_byte(mm, a + 2 * PAGE_SIZE), -1);
 	CHECK_EQ(shmem_truncate(&file_mapping, 4 * PAGE_SIZE), 0);
 	CHECK_EQ(get_byte(mm, a + 2 * PAGE_SIZE), 0);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm_validate(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	file_validate();
 	mmput(mm);
 	shmem_evict(&file_mapping);
@@ -339,9 +339,9 @@ TEST(truncation_against_faults_leaves_no_page_behind)
 			0);
 	test_run_on_cpus(4, truncate_or_touch, &s);
 	file_validate();
-	down_write(&s.mm->mmap_lock);
+	mmap_write_lock(s.mm);
 	mm_validate(s.mm);
-	up_write(&s.mm->mmap_lock);
+	mmap_write_unlock(s.mm);
 	CHECK_EQ(shmem_truncate(&file_mapping, 0), 0);
 	CHECK_EQ(get_mm_rss(s.mm), 0);
 	CHECK_EQ(file_mapping.nrpages, 0);

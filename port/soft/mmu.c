@@ -303,7 +303,7 @@ static void settle(struct mm_struct *mm, struct tlb *tlb, unsigned long page)
 		struct entry *found, e;
 		u64 now = 0;
 
-		down_write(&mm->mmap_lock);
+		mmap_write_lock(mm);
 		pthread_mutex_lock(&tlb->lock);
 		found = tlb_find(tlb, mm->context_id, page);
 		if (found) {
@@ -311,7 +311,7 @@ static void settle(struct mm_struct *mm, struct tlb *tlb, unsigned long page)
 			what = stale(&e, mm, &now);
 		}
 		pthread_mutex_unlock(&tlb->lock);
-		up_write(&mm->mmap_lock);
+		mmap_write_unlock(mm);
 		if (!what)
 			return;
 		if (i == STALE_LIMIT - 1)

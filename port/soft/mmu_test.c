@@ -431,12 +431,12 @@ static void remap(struct race *r)
 		struct page *in = r->page[1 - i % 2], *out = r->page[i % 2];
 
 		memset(page_address(in), 'm', PAGE_SIZE);
-		down_write(&r->mm->mmap_lock);
+		mmap_write_lock(r->mm);
 		ptep_get_and_clear(r->ptep);
 		flush(r->mm, AT, AT + PAGE_SIZE);
 		memset(page_address(out), '!', PAGE_SIZE);
 		set_pte(r->ptep, pfn_pte(page_to_pfn(in), RWU));
-		up_write(&r->mm->mmap_lock);
+		mmap_write_unlock(r->mm);
 		port->yield();
 	}
 	smp_store_release(&r->done, 1);

@@ -346,9 +346,9 @@ static void run_program(unsigned int nr_cpus, unsigned int steps)
 	}
 	test_run_on_cpus(nr_cpus, run_thread, mm);
 	soft_tlb_validate(mm);
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	mm_validate(mm);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	mmput(mm);
 }
 
