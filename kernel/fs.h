@@ -89,6 +89,8 @@ struct file_operations {
 				   u64 ino, unsigned int type, u64 next_pos),
 		       void *ctx);
 	int (*mmap)(struct file *file, struct vm_area_struct *vma);
+	/* Bytes [off, off + len); mode: FALLOC_FL_*.  0 or -E. */
+	long (*fallocate)(struct file *file, int mode, u64 off, u64 len);
 	/* Streams: no file position, lseek and pread give ESPIPE. */
 	bool stream;
 };
@@ -108,6 +110,7 @@ struct inode {
 	struct mutex i_lock;
 	struct address_space mapping; /* regular files: contents, size */
 	struct list_head i_locks;     /* struct file_lock: locks.c */
+	u32 i_seals;		      /* F_SEAL_*: memfd.c */
 	u64 i_next_cookie;	      /* directories: next entry's position */
 	struct pipe *i_pipe;	      /* FIFO in use */
 	void *i_private;	      /* the file system's; freed by it */
@@ -186,6 +189,8 @@ void get_file(struct file *file);
 void fput(struct file *file);
 mm_ssize_t kernel_read(struct file *file, void *buf, size_t n, u64 pos);
 mm_ssize_t kernel_write(struct file *file, const void *buf, size_t n, u64 *pos);
+/* May current know which pages of it are in memory?  shmem's own: yes. */
+bool vm_file_may_see(const struct vm_file *vf);
 /* Absolute path of an open file into buf, NUL-terminated; length or -E. */
 int file_path(struct file *file, char *buf, size_t size);
 

@@ -3,9 +3,11 @@
  * mm_syscalls.c - the memory system calls: arguments are made the library's.
  *
  * Everything about memory happens in mm/; here descriptors become files.
- * Sources: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2).
+ * Sources: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2),
+ * mincore(2), msync(2).
  */
 #include <quire/mm.h>
+#include <quire/pagemap.h>
 
 #include "kernel/fs.h"
 #include "kernel/syscall.h"
@@ -57,4 +59,89 @@ SYSCALL_DEFINE1(brk, unsigned long, brk)
 SYSCALL_DEFINE3(madvise, unsigned long, start, size_t, len, int, advice)
 {
 	return vm_madvise(current->mm, start, len, advice);
+}
+
+/* ---- mincore ---- */
+
+/* Whether a file's pages are in memory is its writers' business. */
+static bool may_look(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && vm_file_may_see(vma->vm_file);
+}
+
+#define MINCORE_BATCH 256UL
+
+SYSCALL_DEFINE3(mincore, unsigned long, start, size_t, len, u8 *, uvec)
+{
+	unsigned long nr = DIV_ROUND_UP(len, PAGE_SIZE);
+	u8 vec[MINCORE_BATCH];
+
+	if (start & ~PAGE_MASK)
+		return -EINVAL;
+	if (!access_ok((void *)start, len))
+		return -ENOMEM;
+	if (!access_ok(uvec, nr))
+		return -EFAULT;
+	while (nr) {
+		long n = vm_mincore(current->mm, start, min(nr, MINCORE_BATCH),
+				    vec, may_look);
+
+		if (n < 0)
+			return n;
+		if (copy_to_user(uvec, vec, (size_t)n))
+			return -EFAULT;
+		start += (unsigned long)n << PAGE_SHIFT;
+		uvec += n;
+		nr -= (unsigned long)n;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* ---- msync ---- */
+
+#define MS_ASYNC      1
+#define MS_INVALIDATE 2
+#define MS_SYNC	      4
+
+/*
+ * Files live in memory: nothing has to be written, but whether all is mapped,
+ * and not locked against MS_INVALIDATE, is still said.
+ */
+static int check_mapped(struct mm_struct *mm, unsigned long start,
+			unsigned long end, int flags)
+{
+	const struct vm_area_struct *vma;
+	int hole = 0;
+
+	for (; start < end; start = vma->vm_end) {
+		vma = find_vma(mm, start);
+		if (!vma)
+			return -ENOMEM;
+		if (vma->vm_start > start) {
+			hole = -ENOMEM;
+			if (flags == MS_ASYNC || vma->vm_start >= end)
+				return hole;
+		}
+		if ((flags & MS_INVALIDATE) && (vma->vm_flags & VM_LOCKED))
+			return -EBUSY;
+	}
+	return hole;
+}
+
+SYSCALL_DEFINE3(msync, unsigned long, start, size_t, len, int, flags)
+{
+	unsigned long end;
+	int err;
+
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) ||
+	    (start & ~PAGE_MASK) || (flags & MS_ASYNC && flags & MS_SYNC))
+		return -EINVAL;
+	end = start + ALIGN(len, PAGE_SIZE);
+	if (end < start)
+		return -ENOMEM;
+	mmap_read_lock(current->mm);
+	err = check_mapped(current->mm, start, end, flags);
+	mmap_read_unlock(current->mm);
+	return err;
 }

@@ -25,7 +25,7 @@
 	X(14, rt_sigprocmask) X(15, rt_sigreturn) X(16, ioctl) \
 	X(17, pread64) X(18, pwrite64) X(19, readv) X(20, writev) \
 	X(21, access) X(22, pipe) X(23, select) X(24, sched_yield) \
-	X(25, mremap) X(28, madvise) X(32, dup) X(33, dup2) X(34, pause) \
+	X(25, mremap) X(26, msync) X(27, mincore) X(28, madvise) X(32, dup) X(33, dup2) X(34, pause) \
 	X(35, nanosleep) X(36, getitimer) X(37, alarm) X(38, setitimer) \
 	X(39, getpid) X(40, sendfile) X(56, clone) X(57, fork) X(58, vfork) \
 	X(59, execve) X(60, exit) X(61, wait4) X(62, kill) X(63, uname) \
@@ -47,10 +47,10 @@
 	X(138, fstatfs) X(140, getpriority) X(141, setpriority) \
 	X(157, prctl) X(158, arch_prctl) X(160, setrlimit) X(161, chroot) \
 	X(162, sync) X(165, mount) X(166, umount2) X(169, reboot) \
-	X(170, sethostname) X(171, setdomainname) X(186, gettid) \
+	X(170, sethostname) X(171, setdomainname) X(186, gettid) X(187, readahead) \
 	X(200, tkill) X(201, time) X(202, futex) X(203, sched_setaffinity) \
 	X(204, sched_getaffinity) X(217, getdents64) \
-	X(218, set_tid_address) X(219, restart_syscall) \
+	X(218, set_tid_address) X(219, restart_syscall) X(221, fadvise64) \
 	X(227, clock_settime) X(228, clock_gettime) X(229, clock_getres) \
 	X(230, clock_nanosleep) X(231, exit_group) X(234, tgkill) \
 	X(235, utimes) X(239, get_mempolicy) X(247, waitid) X(257, openat) X(258, mkdirat) \
@@ -58,10 +58,10 @@
 	X(262, newfstatat) X(263, unlinkat) X(264, renameat) X(265, linkat) \
 	X(266, symlinkat) X(267, readlinkat) X(268, fchmodat) \
 	X(269, faccessat) X(270, pselect6) X(271, ppoll) \
-	X(273, set_robust_list) X(274, get_robust_list) X(280, utimensat) \
+	X(273, set_robust_list) X(274, get_robust_list) X(277, sync_file_range) X(280, utimensat) X(285, fallocate) \
 	X(292, dup3) X(293, pipe2) X(295, preadv) X(296, pwritev) \
 	X(297, rt_tgsigqueueinfo) X(302, prlimit64) X(306, syncfs) \
-	X(309, getcpu) X(316, renameat2) X(318, getrandom) X(322, execveat) \
+	X(309, getcpu) X(316, renameat2) X(318, getrandom) X(319, memfd_create) X(322, execveat) \
 	X(327, preadv2) X(328, pwritev2) X(332, statx) X(334, rseq) \
 	X(435, clone3) X(436, close_range) X(439, faccessat2)
 /* clang-format on */

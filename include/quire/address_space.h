@@ -19,7 +19,12 @@ struct address_space {
 	u64 i_size;		/* bytes; reads and faults end here */
 	spinlock_t i_mmap_lock; /* guards i_mmap */
 	struct rb_root i_mmap;	/* areas that map it, by pgoff */
-	void *host;		/* the inode, or NULL */
+	/*
+	 * Areas that may write and are shared, and calls about to make one;
+	 * below 0: there are to be none (mapping_deny_writable()).  Atomic.
+	 */
+	int i_mmap_writable;
+	void *host; /* the inode, or NULL */
 };
 
 #endif

@@ -123,6 +123,12 @@ struct vm_file_ops {
 	 * flags.  0 or -E (ENODEV: cannot be mapped).
 	 */
 	int (*mmap)(struct vm_file *vf, struct vm_area_struct *vma);
+	/*
+	 * Before that, and also where an area next to it only grows: may it be
+	 * mapped with these flags?  May take VM_MAYWRITE out.  0 or -E.  NULL:
+	 * it may.
+	 */
+	int (*may_mmap)(struct vm_file *vf, unsigned long *vm_flags);
 	void (*describe)(struct vm_file *vf, struct vm_file_desc *desc);
 	/* Absolute path into buf, NUL-terminated; its length or -E. */
 	int (*path)(struct vm_file *vf, char *buf, size_t size);
@@ -300,6 +306,21 @@ size_t access_remote_vm(struct mm_struct *mm, unsigned long addr, void *buf,
  */
 void unmap_mapping_pages(struct address_space *mapping, pgoff_t start,
 			 pgoff_t nr, bool even_cows);
+
+/*
+ * mapping_deny_writable - from now on mmap() gives EPERM where the file would
+ * be shared and could be written through the area.  -EBUSY: there is such an
+ * area.  For ever.
+ */
+int mapping_deny_writable(struct address_space *mapping);
+/* May a shared area that can write be made?  0 or -EPERM; and it is made. */
+int mapping_map_writable(struct address_space *mapping);
+void mapping_unmap_writable(struct address_space *mapping);
+static inline bool vma_is_shared_maywrite(unsigned long vm_flags)
+{
+	return (vm_flags & (VM_SHARED | VM_MAYWRITE)) ==
+	       (VM_SHARED | VM_MAYWRITE);
+}
 
 /* ---- looking ---- */
 

@@ -29,8 +29,26 @@ mm_ssize_t shmem_read(struct address_space *mapping, u64 pos, void *buf,
 		      size_t len);
 mm_ssize_t shmem_write(struct address_space *mapping, u64 pos, const void *buf,
 		       size_t len);
-/* Shrinking unmaps and frees pages above and clears the tail. */
+/*
+ * Shrinking unmaps and frees pages above and clears the tail; the same size
+ * frees what lies behind it.
+ */
 int shmem_truncate(struct address_space *mapping, u64 size);
+/*
+ * Bytes [start, end) are zeros from now on; whole pages are unmapped, but for
+ * private copies, and freed.
+ */
+void shmem_punch_hole(struct address_space *mapping, u64 start, u64 end);
+/*
+ * Have a frame for each page of [start, end); i_size stays.  0, or -ENOMEM and
+ * the frames taken are back.
+ */
+int shmem_fallocate(struct address_space *mapping, u64 start, u64 end);
+/*
+ * lseek(2), SEEK_DATA or SEEK_HOLE, in whole pages: the offset >= from, or
+ * -ENXIO.
+ */
+s64 shmem_seek(struct address_space *mapping, u64 from, bool data);
 /* Adopt frames (refcount 1 each) as the file's first nr pages. */
 int shmem_adopt(struct address_space *mapping, struct page **pages,
 		unsigned long nr, u64 size);
@@ -46,6 +64,16 @@ extern const struct vm_operations_struct shmem_vm_ops;
  * For vm_file_ops->mmap and aspace_ops.  0 or -ENOMEM.
  */
 int shmem_zero_setup(struct vm_area_struct *vma);
+
+/*
+ * vm_mincore - which of nr pages from start on are in memory: vec[i] 1 or 0.
+ * may_look(vma): may the caller know this of the file's pages that it has not
+ * mapped itself?  Otherwise they count as in memory: mincore(2).
+ * Up to how many pages it went before something was not mapped, at most nr;
+ * -ENOMEM: none.  Takes mmap_lock for reading.
+ */
+long vm_mincore(struct mm_struct *mm, unsigned long start, unsigned long nr,
+		u8 *vec, bool (*may_look)(const struct vm_area_struct *vma));
 
 /* Caches; fills aspace_ops.  Called once, by mm_init(). */
 void cache_init(void);

@@ -123,6 +123,25 @@ void show_vmallocinfo(struct seq_buf *s);
 void show_pid_maps(struct seq_buf *s, struct mm_struct *mm);
 void show_pid_smaps(struct seq_buf *s, struct mm_struct *mm);
 void show_pid_statm(struct seq_buf *s, struct mm_struct *mm);
+void show_pid_smaps_rollup(struct seq_buf *s, struct mm_struct *mm);
+/*
+ * /proc/PID/pagemap: the entries of nr pages from start on, which is a page's
+ * first byte; with frame numbers for who may know them.  Takes mmap_lock.
+ */
+void pid_pagemap(struct mm_struct *mm, unsigned long start, unsigned long nr,
+		 u64 *entries, bool show_pfn);
+/* /proc/PID/clear_refs: 0, or -EINVAL for what is not kept. */
+enum clear_refs {
+	CLEAR_REFS_ALL = 1,
+	CLEAR_REFS_ANON,
+	CLEAR_REFS_MAPPED,
+	CLEAR_REFS_SOFT_DIRTY,
+	CLEAR_REFS_MM_HIWATER_RSS,
+};
+int pid_clear_refs(struct mm_struct *mm, enum clear_refs what);
+/* kpagecount, kpageflags of any frame number. */
+u64 frame_mapcount(unsigned long pfn);
+u64 frame_flags(unsigned long pfn);
 /* The Vm*, Rss* lines of /proc/PID/status. */
 void show_pid_status_mm(struct seq_buf *s, struct mm_struct *mm);
 

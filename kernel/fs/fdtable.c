@@ -614,6 +614,9 @@ static long do_fcntl(int fd, struct file *f, unsigned int cmd,
 	case F_SETLK:
 	case F_SETLKW:
 		return fcntl_setlk(f, cmd, (const struct k_flock *)arg);
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return fcntl_seals(f, cmd, arg);
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_fcntl(f, cmd, arg);

@@ -83,13 +83,30 @@ static int f_vm_path(struct vm_file *vf, char *buf, size_t size)
 	return file_path(vm_file_to_file(vf), buf, size);
 }
 
+static int f_vm_may_mmap(struct vm_file *vf, unsigned long *vm_flags)
+{
+	return seals_allow_mmap(vm_file_to_file(vf)->f_inode, vm_flags);
+}
+
 static const struct vm_file_ops f_vm_ops = {
 	.get = f_vm_get,
 	.put = f_vm_put,
 	.mmap = f_vm_mmap,
+	.may_mmap = f_vm_may_mmap,
 	.describe = f_vm_describe,
 	.path = f_vm_path,
 };
+
+bool vm_file_may_see(const struct vm_file *vf)
+{
+	const struct inode *inode;
+
+	if (vf->ops != &f_vm_ops)
+		return true;
+	inode = container_of(vf, struct file, f_vm)->f_inode;
+	return inode_owner_or_root(inode) ||
+	       !inode_permission(inode, MAY_WRITE);
+}
 
 int file_path(struct file *file, char *buf, size_t size)
 {

@@ -116,7 +116,10 @@ static mm_ssize_t memfs_write_locked(struct file *file, struct iov_iter *from,
 	inode_remove_privs(inode);
 	while (done < room) {
 		size_t n = in_page(*pos, (u64)(room - done));
-		mm_ssize_t ret = write_page(inode, from, *pos, n);
+		mm_ssize_t ret = seals_allow_write(inode, *pos, n);
+
+		if (!ret)
+			ret = write_page(inode, from, *pos, n);
 
 		if (ret <= 0) {
 			if (!done)
@@ -144,27 +147,6 @@ static mm_ssize_t memfs_write(struct file *file, struct iov_iter *from,
 	return ret;
 }
 
-/* The next offset >= off that has a page (data) or has none. */
-static long seek_data_hole(struct inode *inode, s64 off, bool data)
-{
-	u64 size = inode_size(inode);
-	unsigned long index, last;
-
-	if (off < 0 || (u64)off >= size)
-		return -ENXIO;
-	index = (u64)off >> PAGE_SHIFT;
-	last = (size - 1) >> PAGE_SHIFT;
-	for (; index <= last; index++) {
-		struct page *page = filemap_get_page(&inode->mapping, index);
-
-		if (page)
-			put_page(page);
-		if (!page == !data)
-			return max(off, (s64)(index << PAGE_SHIFT));
-	}
-	return data ? -ENXIO : (long)size;
-}
-
 static long memfs_llseek(struct file *file, s64 off, int whence)
 {
 	struct inode *inode = file->f_inode;
@@ -172,7 +154,11 @@ static long memfs_llseek(struct file *file, s64 off, int whence)
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return generic_llseek(file, off, whence, inode_size(inode));
-	ret = seek_data_hole(inode, off, whence == SEEK_DATA);
+	if (off < 0)
+		return -ENXIO;
+	mutex_lock(&inode->i_lock);
+	ret = shmem_seek(&inode->mapping, (u64)off, whence == SEEK_DATA);
+	mutex_unlock(&inode->i_lock);
 	if (ret >= 0)
 		file->f_pos = (u64)ret;
 	return ret;
@@ -187,7 +173,57 @@ static int memfs_mmap(struct file *file, struct vm_area_struct *vma)
 
 static int memfs_truncate(struct inode *inode, u64 size)
 {
-	return shmem_truncate(&inode->mapping, size);
+	int err = seals_allow_resize(inode, size);
+
+	return err ? err : shmem_truncate(&inode->mapping, size);
+}
+
+static long punch_hole(struct inode *inode, u64 off, u64 end)
+{
+	if (inode->i_seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	shmem_punch_hole(&inode->mapping, off, end);
+	return 0;
+}
+
+static long reserve(struct inode *inode, u64 off, u64 end, bool keep_size)
+{
+	u64 size = inode_size(inode);
+	long err;
+
+	if (end > size && !keep_size) {
+		mm_ssize_t room = generic_write_limit(end - 1, 1);
+
+		if (room < 0)
+			return room;
+	}
+	if (end > size && (inode->i_seals & F_SEAL_GROW))
+		return -EPERM;
+	err = shmem_fallocate(&inode->mapping, off, end);
+	if (!err && end > size && !keep_size)
+		WRITE_ONCE(inode->mapping.i_size, end);
+	return err;
+}
+
+static long memfs_fallocate(struct file *file, int mode, u64 off, u64 len)
+{
+	struct inode *inode = file->f_inode;
+	long err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	mutex_lock(&inode->i_lock);
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		err = punch_hole(inode, off, off + len);
+	else
+		err = reserve(inode, off, off + len,
+			      mode & FALLOC_FL_KEEP_SIZE);
+	if (!err) {
+		inode_remove_privs(inode);
+		inode_modified(inode);
+	}
+	mutex_unlock(&inode->i_lock);
+	return err;
 }
 
 /* Regular files are always ready. */
@@ -196,6 +232,7 @@ const struct file_operations memfs_file_ops = {
 	.write = memfs_write,
 	.llseek = memfs_llseek,
 	.mmap = memfs_mmap,
+	.fallocate = memfs_fallocate,
 };
 
 u64 memfs_blocks(const struct inode *inode)
@@ -323,6 +360,7 @@ static struct inode *memfs_new(struct super_block *sb, u32 mode, u64 rdev,
 	inode->i_op = &memfs_inode_ops;
 	if (S_ISREG(mode)) {
 		inode->i_fop = &memfs_file_ops;
+		inode->i_seals = F_SEAL_SEAL;
 	} else if (S_ISDIR(mode)) {
 		inode->i_fop = &memfs_dir_ops;
 	} else if (S_ISLNK(mode)) {

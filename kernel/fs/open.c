@@ -308,6 +308,9 @@ static int set_mode(struct inode *inode, u32 mode)
 	mutex_lock(&inode->i_lock);
 	if (!inode_owner_or_root(inode)) {
 		err = -EPERM;
+	} else if ((inode->i_seals & F_SEAL_EXEC) &&
+		   ((mode ^ inode->mode) & 0111)) {
+		err = -EPERM;
 	} else {
 		mode &= S_IALLUGO;
 		if (current->cred.fsuid != 0 && !in_group(inode->gid))

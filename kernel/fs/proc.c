@@ -52,7 +52,7 @@ void proc_init(void)
 					SLAB_PANIC | SLAB_ACCOUNT, NULL);
 }
 
-static struct proc_inode *proc_of(const struct inode *inode)
+struct proc_inode *proc_of(const struct inode *inode)
 {
 	return inode->i_private;
 }
@@ -200,7 +200,7 @@ static void set_operations(struct inode *inode, const struct proc_entry *e)
 		break;
 	default:
 		inode->i_op = &proc_file_iops;
-		inode->i_fop = &proc_file_fops;
+		inode->i_fop = e->fops ? e->fops : &proc_file_fops;
 	}
 }
 
@@ -508,7 +508,7 @@ static int make_text(const struct proc_inode *pi, struct proc_text *t)
 	return -ENOMEM;
 }
 
-static int proc_open(struct inode *inode, struct file *file)
+int proc_may_open(struct inode *inode, struct file *file)
 {
 	const struct proc_inode *pi = proc_of(inode);
 
@@ -516,8 +516,15 @@ static int proc_open(struct inode *inode, struct file *file)
 		return -ESRCH;
 	if (pi->entry->sensitive && !proc_may_access(pi->task))
 		return -EACCES;
-	if (may_open(inode, file))
-		return -EACCES;
+	return may_open(inode, file);
+}
+
+static int proc_open(struct inode *inode, struct file *file)
+{
+	int err = proc_may_open(inode, file);
+
+	if (err)
+		return err;
 	file->private_data = kmem_cache_zalloc(caches.text, GFP_KERNEL);
 	return file->private_data ? 0 : -ENOMEM;
 }

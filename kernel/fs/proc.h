@@ -42,6 +42,11 @@ struct proc_entry {
 	int (*link)(const struct proc_inode *pi, char *buf, size_t size);
 	/* Directories with entries besides children. */
 	const struct proc_dynamic *dynamic;
+	/*
+	 * Files that are no text, instead of all above: read, write, llseek.
+	 * The inode's object is proc_of(inode).
+	 */
+	const struct file_operations *fops;
 	bool sensitive; /* the task's own and root's business */
 	/* Let go of pi->object, which find_name() took; NULL: nothing to do. */
 	void (*release)(const struct proc_inode *pi);
@@ -82,6 +87,14 @@ struct proc_inode {
 
 /* May current look into t?  Root, or the same user for all ids. */
 bool proc_may_access(const struct task_struct *t);
+struct proc_inode *proc_of(const struct inode *inode);
+/* What every file's open begins with: 0, -ESRCH or -EACCES. */
+int proc_may_open(struct inode *inode, struct file *file);
+/* proc_mem.c: /proc/PID/pagemap, mem; kpagecount, kpageflags. */
+extern const struct file_operations pid_pagemap_fops, pid_mem_fops;
+extern const struct file_operations kpagecount_fops, kpageflags_fops;
+mm_ssize_t pid_clear_refs_store(const struct proc_inode *pi, char *text,
+				size_t len);
 
 extern const struct proc_entry proc_root_entries[];  /* proc_misc.c */
 extern const struct proc_entry proc_sys_entries[];   /* proc_sys.c */

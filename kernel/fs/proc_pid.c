@@ -50,6 +50,11 @@ static int pid_smaps(struct seq_buf *s, const struct proc_inode *pi)
 	return show_mm(s, pi, show_pid_smaps);
 }
 
+static int pid_smaps_rollup(struct seq_buf *s, const struct proc_inode *pi)
+{
+	return show_mm(s, pi, show_pid_smaps_rollup);
+}
+
 static int pid_statm(struct seq_buf *s, const struct proc_inode *pi)
 {
 	struct mm_struct *mm = get_task_mm(pi->task);
@@ -590,6 +595,10 @@ static const struct proc_dynamic fd_family = {
 
 #define PID_FILES(stat_fn)                                                     \
 	{.name = "cmdline", .mode = S_IFREG | 0444, .show = pid_cmdline},      \
+		{.name = "clear_refs",                                         \
+		 .mode = S_IFREG | 0200,                                       \
+		 .store = pid_clear_refs_store,                                \
+		 .sensitive = true},                                           \
 		{.name = "comm",                                               \
 		 .mode = S_IFREG | 0644,                                       \
 		 .show = pid_comm,                                             \
@@ -614,6 +623,10 @@ static const struct proc_dynamic fd_family = {
 		 .mode = S_IFREG | 0444,                                       \
 		 .show = pid_maps,                                             \
 		 .sensitive = true},                                           \
+		{.name = "mem",                                                \
+		 .mode = S_IFREG | 0600,                                       \
+		 .fops = &pid_mem_fops,                                        \
+		 .sensitive = true},                                           \
 		{.name = "mountinfo",                                          \
 		 .mode = S_IFREG | 0444,                                       \
 		 .text = pid_mountinfo},                                       \
@@ -624,6 +637,10 @@ static const struct proc_dynamic fd_family = {
 		 .mode = S_IFREG | 0644,                                       \
 		 .show = pid_oom_adj,                                          \
 		 .store = pid_set_oom_adj},                                    \
+		{.name = "pagemap",                                            \
+		 .mode = S_IFREG | 0400,                                       \
+		 .fops = &pid_pagemap_fops,                                    \
+		 .sensitive = true},                                           \
 		{.name = "root",                                               \
 		 .mode = S_IFLNK | 0777,                                       \
 		 .jump = jump_root,                                            \
@@ -631,6 +648,10 @@ static const struct proc_dynamic fd_family = {
 		{.name = "smaps",                                              \
 		 .mode = S_IFREG | 0444,                                       \
 		 .show = pid_smaps,                                            \
+		 .sensitive = true},                                           \
+		{.name = "smaps_rollup",                                       \
+		 .mode = S_IFREG | 0444,                                       \
+		 .show = pid_smaps_rollup,                                     \
 		 .sensitive = true},                                           \
 		{.name = "stat", .mode = S_IFREG | 0444, .show = stat_fn},     \
 		{.name = "statm", .mode = S_IFREG | 0444, .show = pid_statm},  \

@@ -7,7 +7,9 @@
  *    they were inserted, so a forked copy stands behind its parent: whoever
  *    walks the tree to unmap pages meets the parent first and cannot be
  *    overtaken by the copying.
- * 2. Locking.  mapping->i_mmap_lock.
+ * 2. Locking.  mapping->i_mmap_lock.  An area whose bounds move is out of the
+ *    tree for a moment: the lock also keeps i_mmap_writable's dip from
+ *    mapping_deny_writable().  Claims (mapping_map_writable()) need no lock.
  * 3. Failure.  None.
  */
 #define interval_node	    shared_rb
@@ -19,12 +21,48 @@ void i_mmap_insert(struct vm_area_struct *vma, struct address_space *mapping)
 {
 	lockdep_assert_held(&mapping->i_mmap_lock);
 	interval_insert(vma, &mapping->i_mmap);
+	if (vma_is_shared_maywrite(vma->vm_flags))
+		__atomic_fetch_add(&mapping->i_mmap_writable, 1,
+				   __ATOMIC_RELAXED);
 }
 
 void i_mmap_remove(struct vm_area_struct *vma, struct address_space *mapping)
 {
 	lockdep_assert_held(&mapping->i_mmap_lock);
 	interval_remove(vma, &mapping->i_mmap);
+	if (vma_is_shared_maywrite(vma->vm_flags))
+		mapping_unmap_writable(mapping);
+}
+
+int mapping_deny_writable(struct address_space *mapping)
+{
+	int none = 0;
+	bool denied;
+
+	spin_lock(&mapping->i_mmap_lock);
+	denied = __atomic_compare_exchange_n(&mapping->i_mmap_writable, &none,
+					     -1, false, __ATOMIC_ACQ_REL,
+					     __ATOMIC_RELAXED);
+	spin_unlock(&mapping->i_mmap_lock);
+	return denied ? 0 : -EBUSY;
+}
+
+int mapping_map_writable(struct address_space *mapping)
+{
+	int nr = READ_ONCE(mapping->i_mmap_writable);
+
+	do {
+		if (nr < 0)
+			return -EPERM;
+	} while (!__atomic_compare_exchange_n(&mapping->i_mmap_writable, &nr,
+					      nr + 1, true, __ATOMIC_ACQUIRE,
+					      __ATOMIC_RELAXED));
+	return 0;
+}
+
+void mapping_unmap_writable(struct address_space *mapping)
+{
+	__atomic_fetch_sub(&mapping->i_mmap_writable, 1, __ATOMIC_RELEASE);
 }
 
 void vma_unlink_file(struct vm_area_struct *vma)

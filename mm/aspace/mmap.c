@@ -427,7 +427,31 @@ static int check_file(const struct vm_file *file, unsigned long prot,
 	}
 	if (!file->ops->mmap)
 		return -ENODEV;
-	return flags & MAP_GROWSDOWN ? -EINVAL : 0;
+	if (flags & MAP_GROWSDOWN)
+		return -EINVAL;
+	return 0;
+}
+
+/* The file's own rules; then the area is made while it has a claim. */
+static int mmap_file_region(struct mm_struct *mm, struct new_map *map)
+{
+	struct vm_file *file = map->file;
+	bool claim;
+	int err;
+
+	if (file->ops->may_mmap) {
+		err = file->ops->may_mmap(file, &map->flags);
+		if (err)
+			return err;
+	}
+	claim = file->mapping && vma_is_shared_maywrite(map->flags);
+	err = claim ? mapping_map_writable(file->mapping) : 0;
+	if (err)
+		return err;
+	err = mmap_region(mm, map);
+	if (claim)
+		mapping_unmap_writable(file->mapping);
+	return err;
 }
 
 static int check_anonymous(struct new_map *map, unsigned long flags)
@@ -493,7 +517,8 @@ static unsigned long do_mmap(struct mm_struct *mm, struct new_map *map,
 			      ? check_file(map->file, prot, flags, &map->flags)
 			      : check_anonymous(map, flags);
 	if (!err)
-		err = mmap_region(mm, map);
+		err = map->file ? mmap_file_region(mm, map)
+				: mmap_region(mm, map);
 	return err ? (unsigned long)err : addr;
 }
 

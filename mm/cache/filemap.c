@@ -83,12 +83,21 @@ int filemap_add_page(struct address_space *mapping, struct page *page,
 	return err;
 }
 
-struct page *filemap_remove_first(struct address_space *mapping, pgoff_t *index)
+/* i_lock held: whoever finds the page takes a reference under it. */
+static bool is_unused(const struct page *page)
+{
+	return !PageUptodate(page) && page_ref_count(page) == 1;
+}
+
+struct page *filemap_remove_next(struct address_space *mapping, pgoff_t *index,
+				 pgoff_t last, bool unused)
 {
 	struct page *page;
 
 	spin_lock(&mapping->i_lock);
-	page = xa_find(&mapping->i_pages, index, ~0UL);
+	page = xa_find(&mapping->i_pages, index, last);
+	while (page && unused && !is_unused(page))
+		page = xa_find_after(&mapping->i_pages, index, last);
 	if (page) {
 		xa_erase(&mapping->i_pages, *index);
 		mapping->nrpages--;
@@ -98,6 +107,27 @@ struct page *filemap_remove_first(struct address_space *mapping, pgoff_t *index)
 	if (page)
 		account(page, -1);
 	return page;
+}
+
+bool filemap_seek(struct address_space *mapping, pgoff_t *index, pgoff_t last,
+		  bool data)
+{
+	pgoff_t at = *index;
+	struct page *page;
+
+	spin_lock(&mapping->i_lock);
+	xa_for_each_range(&mapping->i_pages, at, page, *index, last) {
+		if (!data && at != *index)
+			break; /* a gap */
+		if (PageUptodate(page) == data)
+			break;
+		if (!data)
+			++*index;
+	}
+	spin_unlock(&mapping->i_lock);
+	if (data)
+		*index = at;
+	return data ? page != NULL : *index <= last;
 }
 
 unsigned int filemap_get_pages(struct address_space *mapping, pgoff_t start,
@@ -111,6 +141,8 @@ unsigned int filemap_get_pages(struct address_space *mapping, pgoff_t start,
 		pages[i] = NULL;
 	spin_lock(&mapping->i_lock);
 	xa_for_each_range(&mapping->i_pages, index, page, start, last) {
+		if (unlikely(!PageUptodate(page)))
+			continue;
 		get_page(page);
 		pages[index - start] = page;
 		found++;

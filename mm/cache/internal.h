@@ -20,13 +20,24 @@
 int filemap_add_page(struct address_space *mapping, struct page *page,
 		     pgoff_t index, gfp_t gfp);
 /*
- * Take the first page at *index or above out; *index is where it was.  The
- * cache's reference is the caller's now.  NULL: none left.
+ * Take the first page of [*index, last] out; *index is where it was.  The
+ * cache's reference is the caller's now.  NULL: none left.  unused: only pages
+ * that were never written or mapped, and that nobody else holds.
  */
-struct page *filemap_remove_first(struct address_space *mapping,
-				  pgoff_t *index);
-/* Those of nr pages from start on that are resident, referenced; how many. */
+struct page *filemap_remove_next(struct address_space *mapping, pgoff_t *index,
+				 pgoff_t last, bool unused);
+/*
+ * Those of nr pages from start on that are resident and were used, referenced;
+ * how many.
+ */
 unsigned int filemap_get_pages(struct address_space *mapping, pgoff_t start,
 			       unsigned int nr, struct page **pages);
+
+/*
+ * The first page of [*index, last] that was used (data), or the first place
+ * without one; false: none.
+ */
+bool filemap_seek(struct address_space *mapping, pgoff_t *index, pgoff_t last,
+		  bool data);
 
 #endif

@@ -11,22 +11,44 @@
  *    their page before it left.  A fault maps a page only while it has its
  *    mapping (mm/aspace/fault.c), so after the second pass none is mapped.
  *    The rest of the last page is cleared, so that growing again shows zeros.
- * 3. Locking.  Contents are guarded by the file's owner (inode->i_lock) where
+ *    A hole is punched the same way, but private copies stay.
+ * 3. Space.  fallocate(2) puts pages in that count as a hole (of SEEK_HOLE,
+ *    mincore) until they are used: they are zeroed but not PG_uptodate, which
+ *    shmem_get_page() makes them.  No entry maps such a page.
+ * 4. Locking.  Contents are guarded by the file's owner (inode->i_lock) where
  *    reads and writes must be atomic; the cache by its own locks.
- * 4. Failure.  -ENOMEM; a write says how far it came.
+ * 5. Failure.  -ENOMEM; a write says how far it came.
  *
- * Sources: mmap(2), ftruncate(2), Linux's Documentation/filesystems/tmpfs.rst.
+ * Sources: mmap(2), ftruncate(2), fallocate(2), Linux's Documentation/filesystems/tmpfs.rst.
  */
 #include "mm/cache/internal.h"
 
 #define GFP_SHMEM GFP_HIGHUSER_MOVABLE
 
-/* A new page for the cache; uptodate is what it holds. */
-static void make_shmem_page(struct page *page)
+/* A new page for the cache, with what it is to show in it. */
+static void make_shmem_page(struct page *page, bool uptodate)
 {
-	WRITE_ONCE(page->flags,
-		   page->flags | 1U << PG_swapbacked | 1U << PG_uptodate);
+	u32 set = 1U << PG_swapbacked | (u32)uptodate << PG_uptodate;
+
+	WRITE_ONCE(page->flags, page->flags | set);
 	page->_mapcount = -1;
+}
+
+static int add_new_page(struct address_space *mapping, pgoff_t index, gfp_t gfp,
+			bool uptodate, struct page **out)
+{
+	struct page *page = alloc_page(gfp | __GFP_ZERO);
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	make_shmem_page(page, uptodate);
+	err = filemap_add_page(mapping, page, index, gfp);
+	if (err)
+		put_page(page);
+	else
+		*out = page;
+	return err;
 }
 
 struct page *shmem_get_page(struct address_space *mapping, pgoff_t index,
@@ -36,16 +58,14 @@ struct page *shmem_get_page(struct address_space *mapping, pgoff_t index,
 		struct page *page = filemap_get_page(mapping, index);
 		int err;
 
-		if (page)
+		if (page) {
+			if (unlikely(!PageUptodate(page)))
+				SetPageUptodate(page);
 			return page;
-		page = alloc_page(gfp | __GFP_ZERO);
-		if (!page)
-			return ERR_PTR(-ENOMEM);
-		make_shmem_page(page);
-		err = filemap_add_page(mapping, page, index, gfp);
+		}
+		err = add_new_page(mapping, index, gfp, true, &page);
 		if (!err)
 			return page;
-		put_page(page);
 		if (err != -EEXIST)
 			return ERR_PTR(err);
 	}
@@ -109,26 +129,34 @@ mm_ssize_t shmem_write(struct address_space *mapping, u64 pos, const void *buf,
 
 /* ---- truncate ---- */
 
-static void remove_pages(struct address_space *mapping, pgoff_t from)
+static void remove_pages(struct address_space *mapping, pgoff_t from,
+			 pgoff_t last, bool unused)
 {
 	struct page *page;
 
-	while ((page = filemap_remove_first(mapping, &from)) != NULL)
+	while ((page = filemap_remove_next(mapping, &from, last, unused)))
 		put_page(page);
+}
+
+/* Zeros in [from, to) of the page at index, if there is one. */
+static void clear_part(struct address_space *mapping, pgoff_t index,
+		       size_t from, size_t to)
+{
+	struct page *page = filemap_get_page(mapping, index);
+
+	if (!page)
+		return;
+	memzero_page(page, from, to - from);
+	put_page(page);
 }
 
 static void clear_tail(struct address_space *mapping, u64 size)
 {
 	size_t offset = size & ~PAGE_MASK;
-	struct page *page;
 
-	if (!offset)
-		return;
-	page = filemap_get_page(mapping, (pgoff_t)(size >> PAGE_SHIFT));
-	if (!page)
-		return;
-	memzero_page(page, offset, PAGE_SIZE - offset);
-	put_page(page);
+	if (offset)
+		clear_part(mapping, (pgoff_t)(size >> PAGE_SHIFT), offset,
+			   PAGE_SIZE);
 }
 
 int shmem_truncate(struct address_space *mapping, u64 size)
@@ -139,13 +167,74 @@ int shmem_truncate(struct address_space *mapping, u64 size)
 	if (size > (u64)INT64_MAX)
 		return -EFBIG;
 	WRITE_ONCE(mapping->i_size, size);
-	if (size >= old)
+	if (size > old)
 		return 0;
-	unmap_mapping_pages(mapping, from, 0, true);
-	remove_pages(mapping, from);
-	unmap_mapping_pages(mapping, from, 0, true);
+	/* The same size takes away what fallocate() put behind the end. */
+	if (size < old)
+		unmap_mapping_pages(mapping, from, 0, true);
+	remove_pages(mapping, from, ~0UL, false);
+	if (size < old)
+		unmap_mapping_pages(mapping, from, 0, true);
 	clear_tail(mapping, size);
 	return 0;
+}
+
+/* ---- space ---- */
+
+void shmem_punch_hole(struct address_space *mapping, u64 start, u64 end)
+{
+	pgoff_t first = (pgoff_t)(start >> PAGE_SHIFT);
+	pgoff_t past = (pgoff_t)(end >> PAGE_SHIFT);
+	size_t head = start & ~PAGE_MASK, tail = end & ~PAGE_MASK;
+
+	if (first == past) {
+		clear_part(mapping, first, head, tail);
+		return;
+	}
+	if (head)
+		clear_part(mapping, first++, head, PAGE_SIZE);
+	if (first < past) {
+		unmap_mapping_pages(mapping, first, past - first, false);
+		remove_pages(mapping, first, past - 1, false);
+		unmap_mapping_pages(mapping, first, past - first, false);
+	}
+	if (tail)
+		clear_part(mapping, past, 0, tail);
+}
+
+int shmem_fallocate(struct address_space *mapping, u64 start, u64 end)
+{
+	pgoff_t first = (pgoff_t)(start >> PAGE_SHIFT);
+	pgoff_t past = (pgoff_t)DIV_ROUND_UP(end, PAGE_SIZE);
+
+	for (pgoff_t i = first; i < past; i++) {
+		struct page *page = filemap_get_page(mapping, i);
+		int err = 0;
+
+		if (!page)
+			err = add_new_page(mapping, i, GFP_SHMEM, false, &page);
+		if (err && err != -EEXIST) {
+			if (i > first)
+				remove_pages(mapping, first, i - 1, true);
+			return err;
+		}
+		if (!err)
+			put_page(page);
+	}
+	return 0;
+}
+
+s64 shmem_seek(struct address_space *mapping, u64 from, bool data)
+{
+	u64 size = READ_ONCE(mapping->i_size);
+	pgoff_t index = (pgoff_t)(from >> PAGE_SHIFT);
+
+	if (from >= size)
+		return -ENXIO;
+	if (!filemap_seek(mapping, &index, (pgoff_t)((size - 1) >> PAGE_SHIFT),
+			  data))
+		return data ? -ENXIO : (s64)size;
+	return (s64)max(from, (u64)index << PAGE_SHIFT);
 }
 
 int shmem_adopt(struct address_space *mapping, struct page **pages,
@@ -154,14 +243,15 @@ int shmem_adopt(struct address_space *mapping, struct page **pages,
 	for (unsigned long i = 0; i < nr; i++) {
 		int err;
 
-		make_shmem_page(pages[i]);
+		make_shmem_page(pages[i], true);
 		err = filemap_add_page(mapping, pages[i], i, GFP_KERNEL);
 		if (err) {
 			/* Give back what was taken: the frames stay theirs. */
 			while (i--) {
 				pgoff_t index = i;
 
-				put_page(filemap_remove_first(mapping, &index));
+				put_page(filemap_remove_next(mapping, &index, i,
+							     false));
 			}
 			return err;
 		}
@@ -177,7 +267,7 @@ int shmem_adopt(struct address_space *mapping, struct page **pages,
 void shmem_evict(struct address_space *mapping)
 {
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&mapping->i_mmap));
-	remove_pages(mapping, 0);
+	remove_pages(mapping, 0, ~0UL, false);
 	xa_destroy(&mapping->i_pages);
 }
 
@@ -201,7 +291,7 @@ static vm_fault_t shmem_fault(struct vm_fault *vmf)
 	/* Truncated while we made it: nobody would take it out again. */
 	if (unlikely(vmf->pgoff >= size_pages(mapping))) {
 		put_page(page);
-		remove_pages(mapping, size_pages(mapping));
+		remove_pages(mapping, vmf->pgoff, vmf->pgoff, false);
 		return VM_FAULT_SIGBUS;
 	}
 	vmf->page = page;

@@ -25,6 +25,18 @@ static const struct vm_file_ops file_ops = {
 
 static struct vm_file file = {&file_ops, &file_mapping, true, true, true};
 
+static bool anyone(const struct vm_area_struct *vma)
+{
+	(void)vma;
+	return true;
+}
+
+static bool nobody(const struct vm_area_struct *vma)
+{
+	(void)vma;
+	return false;
+}
+
 static void file_new(void)
 {
 	address_space_init(&file_mapping, NULL);
@@ -106,7 +118,15 @@ TEST(a_memory_file_behaves_like_an_array_of_bytes)
 		size_t len = test_random_below(MODEL_BYTES - at);
 		size_t there = at < size ? min(len, size - at) : 0;
 
-		switch (test_random_below(4)) {
+		switch (test_random_below(6)) {
+		case 4:
+			shmem_punch_hole(&file_mapping, at, at + len);
+			memset(model + at, 0, len);
+			break;
+		case 5:
+			CHECK_EQ(shmem_fallocate(&file_mapping, at, at + len),
+				 0);
+			break;
 		case 0:
 			for (size_t i = 0; i < len; i++)
 				buf[i] = (u8)test_random();
@@ -346,5 +366,156 @@ TEST(truncation_against_faults_leaves_no_page_behind)
 	CHECK_EQ(get_mm_rss(s.mm), 0);
 	CHECK_EQ(file_mapping.nrpages, 0);
 	mmput(s.mm);
+	shmem_evict(&file_mapping);
+}
+
+/*
+ *   page       0 1 2 3 4 5
+ *   contents   w - w - - -     w: written
+ *   fallocate      [- - -]     pages 2 to 4
+ *   seek       d h d h h h     d: data, h: hole
+ */
+TEST(reserved_pages_are_holes_until_they_are_used)
+{
+	struct mm_struct *mm = mm_alloc();
+	unsigned long a;
+	u8 vec[6];
+
+	file_new();
+	CHECK_EQ(shmem_truncate(&file_mapping, 6 * PAGE_SIZE), 0);
+	CHECK_EQ(shmem_write(&file_mapping, 0, "x", 1), 1);
+	CHECK_EQ(shmem_write(&file_mapping, 2 * PAGE_SIZE, "y", 1), 1);
+	CHECK_EQ(shmem_fallocate(&file_mapping, 2 * PAGE_SIZE + 1,
+				 4 * PAGE_SIZE + 1),
+		 0);
+	CHECK_EQ(file_mapping.nrpages, 4);
+	CHECK_EQ(file_mapping.i_size, 6 * PAGE_SIZE);
+	CHECK_EQ(shmem_seek(&file_mapping, 1, false), PAGE_SIZE);
+	CHECK_EQ(shmem_seek(&file_mapping, 5000, true), 2 * PAGE_SIZE);
+	CHECK_EQ(shmem_seek(&file_mapping, 2 * PAGE_SIZE, false),
+		 3 * PAGE_SIZE);
+	CHECK_EQ(shmem_seek(&file_mapping, 3 * PAGE_SIZE, true), -ENXIO);
+	CHECK_EQ(shmem_seek(&file_mapping, 6 * PAGE_SIZE, false), -ENXIO);
+	a = map_file(mm, 6, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	CHECK_EQ(vm_mincore(mm, a, 6, vec, anyone), 6);
+	CHECK(!memcmp(vec, "\1\0\1\0\0\0", 6));
+	CHECK_EQ(vm_mincore(mm, a, 6, vec, nobody), 6);
+	CHECK(!memcmp(vec, "\1\1\1\1\1\1", 6));
+	CHECK_EQ(vm_mincore(mm, a + 6 * PAGE_SIZE, 1, vec, anyone), -ENOMEM);
+	CHECK_EQ(get_byte(mm, a + 3 * PAGE_SIZE), 0);
+	CHECK_EQ(shmem_seek(&file_mapping, 3 * PAGE_SIZE, true), 3 * PAGE_SIZE);
+	CHECK_EQ(vm_mincore(mm, a, 6, vec, anyone), 6);
+	CHECK(!memcmp(vec, "\1\0\1\1\0\0", 6));
+	mmput(mm);
+	file_validate();
+	shmem_evict(&file_mapping);
+}
+
+TEST(a_hole_is_punched_through_mappings_but_not_through_copies)
+{
+	struct mm_struct *mm = mm_alloc();
+	unsigned long a, b;
+
+	file_new();
+	CHECK_EQ(shmem_truncate(&file_mapping, 4 * PAGE_SIZE), 0);
+	a = map_file(mm, 4, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	b = map_file(mm, 4, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
+	for (unsigned long i = 0; i < 4; i++) {
+		put_byte(mm, a + i * PAGE_SIZE + 100, 7);
+		put_byte(mm, a + i * PAGE_SIZE + 200, 8);
+		put_byte(mm, b + i * PAGE_SIZE + 100, 9);
+	}
+	shmem_punch_hole(&file_mapping, 150, 3 * PAGE_SIZE + 150);
+	CHECK_EQ(file_mapping.nrpages, 2);
+	CHECK_EQ(get_byte(mm, a + 100), 7);
+	CHECK_EQ(get_byte(mm, a + 200), 0);
+	CHECK_EQ(get_byte(mm, a + PAGE_SIZE + 100), 0);
+	CHECK_EQ(get_byte(mm, a + 3 * PAGE_SIZE + 100), 0);
+	CHECK_EQ(get_byte(mm, a + 3 * PAGE_SIZE + 200), 8);
+	for (unsigned long i = 0; i < 4; i++)
+		CHECK_EQ(get_byte(mm, b + i * PAGE_SIZE + 100), 9);
+	shmem_punch_hole(&file_mapping, 3 * PAGE_SIZE + 199,
+			 3 * PAGE_SIZE + 201);
+	CHECK_EQ(get_byte(mm, a + 3 * PAGE_SIZE + 200), 0);
+	file_validate();
+	mmput(mm);
+	shmem_evict(&file_mapping);
+}
+
+TEST(room_that_cannot_be_had_is_given_back)
+{
+	file_new();
+	CHECK_EQ(shmem_write(&file_mapping, PAGE_SIZE, "x", 1), 1);
+	EACH_FAILURE(n) {
+		int err = shmem_fallocate(&file_mapping, 0, 5 * PAGE_SIZE);
+
+		if (err) {
+			CHECK_EQ(err, -ENOMEM);
+			CHECK_EQ(file_mapping.nrpages, 1);
+		} else {
+			CHECK_EQ(file_mapping.nrpages, 5);
+		}
+		file_validate();
+		CHECK_EQ(shmem_seek(&file_mapping, 0, true), PAGE_SIZE);
+	}
+	shmem_evict(&file_mapping);
+}
+
+static int seal_after;
+
+static int may_map(struct vm_file *vf, unsigned long *vm_flags)
+{
+	(void)vf;
+	if (seal_after && (*vm_flags & VM_WRITE))
+		return -EPERM;
+	if (seal_after)
+		*vm_flags &= ~VM_MAYWRITE;
+	return 0;
+}
+
+/* Areas that may write a shared file are counted through every change. */
+TEST(writing_is_denied_only_while_no_area_may_write)
+{
+	static const struct vm_file_ops sealed_ops = {
+		.get = file_get,
+		.put = file_get,
+		.mmap = shmem_file_mmap,
+		.may_mmap = may_map,
+	};
+	struct vm_file sealed = {&sealed_ops, &file_mapping, true, true, true};
+	struct mm_struct *mm = mm_alloc(), *child;
+	unsigned long a, b;
+
+	file_new();
+	seal_after = 0;
+	CHECK_EQ(shmem_truncate(&file_mapping, 8 * PAGE_SIZE), 0);
+	a = vm_mmap(mm, &sealed, 0, 8 * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	CHECK(!IS_ERR_VALUE(a));
+	CHECK_EQ(file_mapping.i_mmap_writable, 1);
+	CHECK_EQ(vm_mprotect(mm, a + PAGE_SIZE, PAGE_SIZE,
+			     PROT_READ | PROT_WRITE),
+		 0);
+	CHECK_EQ(file_mapping.i_mmap_writable, 3);
+	CHECK_EQ(vm_mprotect(mm, a + PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+	CHECK_EQ(file_mapping.i_mmap_writable, 1);
+	child = dup_mm(mm);
+	CHECK(!IS_ERR(child));
+	CHECK_EQ(vm_munmap(mm, a, 8 * PAGE_SIZE), 0);
+	CHECK_EQ(mapping_deny_writable(&file_mapping), -EBUSY);
+	mmput(child);
+	CHECK_EQ(file_mapping.i_mmap_writable, 0);
+	CHECK_EQ(mapping_deny_writable(&file_mapping), 0);
+	CHECK_EQ(vm_mmap(mm, &sealed, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0),
+		 (unsigned long)-EPERM);
+	seal_after = 1;
+	CHECK_EQ(vm_mmap(mm, &sealed, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, 0),
+		 (unsigned long)-EPERM);
+	b = vm_mmap(mm, &sealed, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	CHECK(!IS_ERR_VALUE(b));
+	CHECK_EQ(vm_mprotect(mm, b, PAGE_SIZE, PROT_READ | PROT_WRITE),
+		 -EACCES);
+	mmput(mm);
+	CHECK_EQ(file_mapping.i_mmap_writable, -1);
 	shmem_evict(&file_mapping);
 }

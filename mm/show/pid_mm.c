@@ -124,7 +124,7 @@ void show_pid_maps(struct seq_buf *s, struct mm_struct *mm)
 
 struct usage {
 	unsigned long rss; /* pages, as all but pss */
-	u64 pss, pss_dirty;
+	u64 pss, pss_dirty, pss_anon, pss_shmem;
 	unsigned long shared_clean, shared_dirty;
 	unsigned long private_clean, private_dirty;
 	unsigned long referenced, anonymous;
@@ -142,6 +142,10 @@ static void count_page(struct usage *u, const struct page *page, pte_t pte)
 	u->rss++;
 	u->pss += part;
 	u->anonymous += PageAnon(page);
+	if (PageAnon(page))
+		u->pss_anon += part;
+	else if (PageSwapBacked(page))
+		u->pss_shmem += part;
 	u->referenced += pte_young(pte) || PageReferenced(page);
 	if (dirty)
 		u->pss_dirty += part;
@@ -200,15 +204,9 @@ static void put_flags(struct seq_buf *s, unsigned long flags)
 	seq_putc(s, '\n');
 }
 
-static void put_usage(struct seq_buf *s, const struct vm_area_struct *vma,
-		      const struct usage *u)
+/* The lines that an area and the whole have alike. */
+static void put_kinds(struct seq_buf *s, const struct usage *u)
 {
-	put_kib(s, "Size:", KIB(vma_pages(vma)));
-	put_kib(s, "KernelPageSize:", PAGE_SIZE >> 10);
-	put_kib(s, "MMUPageSize:", PAGE_SIZE >> 10);
-	put_kib(s, "Rss:", KIB(u->rss));
-	put_kib(s, "Pss:", pss_kib(u->pss));
-	put_kib(s, "Pss_Dirty:", pss_kib(u->pss_dirty));
 	put_kib(s, "Shared_Clean:", KIB(u->shared_clean));
 	put_kib(s, "Shared_Dirty:", KIB(u->shared_dirty));
 	put_kib(s, "Private_Clean:", KIB(u->private_clean));
@@ -225,9 +223,64 @@ static void put_usage(struct seq_buf *s, const struct vm_area_struct *vma,
 	put_kib(s, "Private_Hugetlb:", 0);
 	put_kib(s, "Swap:", 0);
 	put_kib(s, "SwapPss:", 0);
+}
+
+static void put_rollup(struct seq_buf *s, const struct usage *u, u64 locked)
+{
+	put_kib(s, "Rss:", KIB(u->rss));
+	put_kib(s, "Pss:", pss_kib(u->pss));
+	put_kib(s, "Pss_Dirty:", pss_kib(u->pss_dirty));
+	put_kib(s, "Pss_Anon:", pss_kib(u->pss_anon));
+	put_kib(s, "Pss_File:", pss_kib(u->pss - u->pss_anon - u->pss_shmem));
+	put_kib(s, "Pss_Shmem:", pss_kib(u->pss_shmem));
+	put_kinds(s, u);
+	put_kib(s, "Locked:", pss_kib(locked));
+}
+
+static void put_usage(struct seq_buf *s, const struct vm_area_struct *vma,
+		      const struct usage *u)
+{
+	put_kib(s, "Size:", KIB(vma_pages(vma)));
+	put_kib(s, "KernelPageSize:", PAGE_SIZE >> 10);
+	put_kib(s, "MMUPageSize:", PAGE_SIZE >> 10);
+	put_kib(s, "Rss:", KIB(u->rss));
+	put_kib(s, "Pss:", pss_kib(u->pss));
+	put_kib(s, "Pss_Dirty:", pss_kib(u->pss_dirty));
+	put_kinds(s, u);
 	put_kib(s, "Locked:", vma->vm_flags & VM_LOCKED ? pss_kib(u->pss) : 0);
 	seq_printf(s, "THPeligible:    %8u\n", 0);
 	put_flags(s, vma->vm_flags);
+}
+
+void show_pid_smaps_rollup(struct seq_buf *s, struct mm_struct *mm)
+{
+	const struct vm_area_struct *first = NULL, *last = NULL;
+	struct vm_area_struct *vma;
+	struct usage u = {0};
+	u64 locked = 0;
+
+	mmap_read_lock(mm);
+	for_each_vma(mm, vma) {
+		u64 before = u.pss;
+
+		pgtable_for_each(mm->pgd, vma->vm_start, vma->vm_end,
+				 count_entry, &u);
+		if (vma->vm_flags & VM_LOCKED)
+			locked += u.pss - before;
+		first = first ? first : vma;
+		last = vma;
+	}
+	if (last) {
+		size_t line_start = s->len;
+
+		seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0 ",
+			   first->vm_start, last->vm_end);
+		while (s->len - line_start < NAME_COLUMN && !s->overflow)
+			seq_putc(s, ' ');
+		seq_puts(s, "[rollup]\n");
+		put_rollup(s, &u, locked);
+	}
+	mmap_read_unlock(mm);
 }
 
 void show_pid_smaps(struct seq_buf *s, struct mm_struct *mm)
