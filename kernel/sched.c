@@ -41,9 +41,8 @@
 /* A woken thread may be this far (ns) before the others. */
 #define WAKEUP_CREDIT_NS (3 * NSEC_PER_MSEC)
 /* ... and replaces the running one if that is this much ahead of it. */
-#define WAKEUP_GRAN_NS	     (1 * NSEC_PER_MSEC)
-#define TICK_NS		     (NSEC_PER_SEC / HZ)
-#define LOADAVG_PERIOD_TICKS (5 * HZ)
+#define WAKEUP_GRAN_NS (1 * NSEC_PER_MSEC)
+#define TICK_NS	       (NSEC_PER_SEC / HZ)
 
 struct rq {
 	spinlock_t lock;
@@ -64,8 +63,6 @@ static DEFINE_PER_CPU(struct rq, runqueues);
 
 static struct {
 	u64 online_mask;
-	unsigned long loadavg[3]; /* 11 bits of fraction */
-	unsigned int loadavg_ticks;
 	unsigned int weight[40]; /* of nice -20 .. 19 */
 } sched;
 
@@ -537,66 +534,7 @@ void sched_yield_current(void)
 	schedule();
 }
 
-/* ---- sleeping for a time ---- */
-
-struct sleep_timer {
-	struct ktimer timer;
-	struct task_struct *task;
-};
-
-static void sleep_timer_fired(struct ktimer *timer)
-{
-	wake_up_process(container_of(timer, struct sleep_timer, timer)->task);
-}
-
-u64 schedule_timeout(u64 ns)
-{
-	struct sleep_timer st;
-	u64 now, end;
-
-	if (ns == UINT64_MAX) {
-		schedule();
-		return UINT64_MAX;
-	}
-	now = ktime_ns();
-	end = now + ns < now ? UINT64_MAX - 1 : now + ns;
-	st.task = current;
-	ktimer_init(&st.timer, sleep_timer_fired);
-	ktimer_start(&st.timer, end);
-	schedule();
-	ktimer_cancel(&st.timer);
-	now = ktime_ns();
-	return now >= end ? 0 : end - now;
-}
-
 /* ---- ticks ---- */
-
-/* Exponential average with 11 bits of fraction; exp is e^(-5s/period). */
-static unsigned long decay_load(unsigned long load, unsigned long exp,
-				unsigned long active)
-{
-	return (load * exp + active * (2048 - exp) + 1024) >> 11;
-}
-
-static void update_loadavg(void)
-{
-	/* 2048 * e^(-5/60), e^(-5/300), e^(-5/900) */
-	static const unsigned long exps[3] = {1884, 2014, 2037};
-	long active = 0;
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu) {
-		const struct rq *rq = cpu_rq(cpu);
-
-		active += (long)READ_ONCE(rq->nr_running) +
-			  READ_ONCE(rq->nr_uninterruptible);
-	}
-	if (active < 0)
-		active = 0;
-	for (int i = 0; i < 3; i++)
-		sched.loadavg[i] = decay_load(sched.loadavg[i], exps[i],
-					      (unsigned long)active << 11);
-}
 
 static void account_tick(struct rq *rq, struct task_struct *t, bool user)
 {
@@ -632,10 +570,8 @@ void kernel_timer_tick(struct pt_regs *regs)
 	spin_unlock(&rq->lock);
 	if (t->signal && t->signal->it_cpu_armed)
 		x86_set_work(cpu);
-	if (cpu == 0 && ++sched.loadavg_ticks == LOADAVG_PERIOD_TICKS) {
-		sched.loadavg_ticks = 0;
-		update_loadavg();
-	}
+	if (cpu == 0)
+		loadavg_tick();
 }
 
 /* ---- settings and figures ---- */
@@ -707,6 +643,20 @@ unsigned int sched_nr_running(void)
 	return n;
 }
 
+unsigned int sched_nr_active(void)
+{
+	unsigned int cpu;
+	long n = 0;
+
+	for_each_possible_cpu(cpu) {
+		const struct rq *rq = cpu_rq(cpu);
+
+		n += (long)READ_ONCE(rq->nr_running) +
+		     READ_ONCE(rq->nr_uninterruptible);
+	}
+	return n > 0 ? (unsigned int)n : 0;
+}
+
 unsigned long sched_nr_switches(void)
 {
 	unsigned long n = 0;
@@ -715,12 +665,6 @@ unsigned long sched_nr_switches(void)
 	for_each_possible_cpu(cpu)
 		n += READ_ONCE(cpu_rq(cpu)->nr_switches);
 	return n;
-}
-
-void sched_loadavg(unsigned long avg[3])
-{
-	for (int i = 0; i < 3; i++)
-		avg[i] = READ_ONCE(sched.loadavg[i]);
 }
 
 void sched_cpu_times(unsigned int cpu, struct cpu_times *out)

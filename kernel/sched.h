@@ -37,8 +37,8 @@ u64 task_sched_runtime(struct task_struct *t);
 /* What /proc shows. */
 unsigned int sched_nr_running(void);
 unsigned long sched_nr_switches(void);
-/* Fixed point, 11 bits of fraction: 1, 5, 15 minutes. */
-void sched_loadavg(unsigned long avg[3]);
+/* Running, ready, and in sleep that no signal ends. */
+unsigned int sched_nr_active(void);
 /* One CPU's time since its start, ns. */
 struct cpu_times {
 	u64 user_ns, nice_ns, system_ns, idle_ns, irq_ns;
@@ -46,5 +46,12 @@ struct cpu_times {
 void sched_cpu_times(unsigned int cpu, struct cpu_times *out);
 u64 online_cpu_mask(void);
 unsigned int nr_online_cpus(void);
+
+/* ---- loadavg.c ---- */
+
+/* Called at each tick of one CPU, interrupts off. */
+void loadavg_tick(void);
+/* Fixed point, 11 bits of fraction: 1, 5, 15 minutes.  Any context. */
+void sched_loadavg(unsigned long avg[3]);
 
 #endif

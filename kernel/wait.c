@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wait.c - queues of sleeping threads, and the sleep that mm/ asks for.
+ * wait.c - queues of sleeping threads, sleep for a time, and the sleep that mm/
+ * asks for.
  *
  * 1. A wait queue's entries stay queued until their owner removes them:
  *    wake_up() wakes all, and each looks at its own condition again.
@@ -16,6 +17,7 @@
 #include <quire/port.h>
 
 #include "kernel/sched.h"
+#include "kernel/timer.h"
 #include "port/x86_64/machine.h"
 
 void init_waitqueue_head(struct wait_queue_head *wq)
@@ -181,4 +183,36 @@ void wait_init(void)
 		INIT_LIST_HEAD(&buckets[i].sleepers);
 	}
 	x86_register_sched_ops(&ops);
+}
+
+/* ---- sleeping for a time ---- */
+
+struct sleep_timer {
+	struct ktimer timer;
+	struct task_struct *task;
+};
+
+static void sleep_timer_fired(struct ktimer *timer)
+{
+	wake_up_process(container_of(timer, struct sleep_timer, timer)->task);
+}
+
+u64 schedule_timeout(u64 ns)
+{
+	struct sleep_timer st;
+	u64 now, end;
+
+	if (ns == UINT64_MAX) {
+		schedule();
+		return UINT64_MAX;
+	}
+	now = ktime_ns();
+	end = now + ns < now ? UINT64_MAX - 1 : now + ns;
+	st.task = current;
+	ktimer_init(&st.timer, sleep_timer_fired);
+	ktimer_start(&st.timer, end);
+	schedule();
+	ktimer_cancel(&st.timer);
+	now = ktime_ns();
+	return now >= end ? 0 : end - now;
 }

@@ -74,7 +74,7 @@ enum {
 
 void set_current_state(int state);
 void schedule(void);
-/* Sleep at most ns; what is left, 0 if it ran out. U64_MAX: for ever. */
+/* wait.c: sleep at most ns; what is left, 0 if it ran out. U64_MAX: for ever. */
 u64 schedule_timeout(u64 ns);
 /* A signal that current has to act on. */
 bool signal_pending_current(void);
