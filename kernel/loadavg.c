@@ -5,7 +5,9 @@
  * 1. Idea.  Every five seconds the number of active threads, those in
  *    uninterruptible sleep included, goes into three exponential averages,
  *    which forget to a part of 1/e in 1, 5 and 15 minutes (proc(5)).
- * 2. Numbers have 11 bits of fraction.
+ * 2. Numbers have 11 bits of fraction.  They are rounded towards the load: to
+ *    the nearest an average would stop 93 short of it, where five seconds'
+ *    part of the rest is less than a half, and an idle machine's never be 0.
  * 3. Locking.  One CPU's ticks write; who reads may see three numbers of two
  *    moments.
  */
@@ -13,6 +15,11 @@
 
 #define ONE	     2048UL /* 1 << 11 */
 #define PERIOD_TICKS (5 * HZ)
+/* ONE * e^(-5/60), e^(-5/300), e^(-5/900) */
+#define LOADAVG_EXPS             \
+	{                        \
+		1884, 2014, 2037 \
+	}
 
 static struct {
 	unsigned long avg[3];
@@ -23,13 +30,14 @@ static struct {
 static unsigned long decay_load(unsigned long load, unsigned long exp,
 				unsigned long active)
 {
-	return (load * exp + active * (ONE - exp) + ONE / 2) / ONE;
+	unsigned long sum = load * exp + active * (ONE - exp);
+
+	return active > load ? DIV_ROUND_UP(sum, ONE) : sum / ONE;
 }
 
 static void update_loadavg(unsigned int nr_active)
 {
-	/* ONE * e^(-5/60), e^(-5/300), e^(-5/900) */
-	static const unsigned long exps[3] = {1884, 2014, 2037};
+	static const unsigned long exps[3] = LOADAVG_EXPS;
 
 	for (int i = 0; i < 3; i++)
 		WRITE_ONCE(loadavg.avg[i], decay_load(loadavg.avg[i], exps[i],
