@@ -296,9 +296,48 @@ unsigned long kmem_cache_validate(struct kmem_cache *s);
 /* Panics with what is wrong in any cache. */
 void slab_validate(void);
 
-/* kmalloc when it fits, else vmalloc. */
+/*
+ * kvmalloc - size bytes from kmalloc where a light attempt succeeds, else
+ * from vmalloc: not contiguous in memory then.
+ * Context: as gfp says; from vmalloc only what may block.  Up to a page, and
+ *   without blocking, it is kmalloc.
+ * Result: the caller's, freed with kvfree(); ZERO_SIZE_PTR for 0.
+ * Errors: NULL: no memory, n * size overflows, no such node (reported).
+ * _array and kvcalloc: n elements of size bytes; z and c forms clear; _node:
+ *   from node nid first, NUMA_NO_NODE: the caller's.
+ * Source: Linux's Documentation/core-api/mm-api.rst.
+ */
 void *kvmalloc(size_t size, gfp_t gfp);
 void *kvzalloc(size_t size, gfp_t gfp);
+void *kvmalloc_node(size_t size, gfp_t gfp, int nid);
+void *kvzalloc_node(size_t size, gfp_t gfp, int nid);
+
+static inline void *kvmalloc_array(size_t n, size_t size, gfp_t gfp)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	return kvmalloc(bytes, gfp);
+}
+
+static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
+{
+	return kvmalloc_array(n, size, gfp | __GFP_ZERO);
+}
+
+/*
+ * kvrealloc - size bytes with the contents of p, of either kind, as far as
+ * they fit; what comes from vmalloc stays so.
+ * p NULL allocates; size 0 frees and gives ZERO_SIZE_PTR, or NULL for
+ *   vmalloc memory.  With __GFP_ZERO, given from the first allocation on,
+ *   growth is cleared.
+ * Errors: NULL, p is untouched.
+ */
+void *kvrealloc(const void *p, size_t size, gfp_t gfp) __must_check;
+/* Either kind; NULL and ZERO_SIZE_PTR do nothing.  Context: as vfree(). */
 void kvfree(const void *p);
+/* The first len bytes, which must be its own, are cleared before. */
+void kvfree_sensitive(const void *p, size_t len);
 
 #endif

@@ -283,9 +283,8 @@ void *vzalloc(unsigned long size_bytes)
 		       .flags = VM_ALLOW_HUGE_VMAP);
 }
 
-/* nid is NUMA_NO_NODE or a node; anything else is a mistake. */
-static void *vmalloc_on(unsigned long size_bytes, unsigned long align,
-			gfp_t gfp, int nid, u32 flags, const void *caller)
+void *vmalloc_on(unsigned long size_bytes, unsigned long align, gfp_t gfp,
+		 int nid, u32 flags, const void *caller)
 {
 	struct vmalloc_request rq = {
 		.size = size_bytes,
@@ -548,35 +547,4 @@ void vmalloc_init(void)
 {
 	vmap_area_init();
 	percpu_alloc_init();
-}
-
-/* ---- either kind ---- */
-
-void *kvmalloc(size_t size, gfp_t gfp)
-{
-	void *p;
-
-	if (size <= PAGE_SIZE || !gfpflags_allow_blocking(gfp))
-		return __kmalloc(size, gfp);
-	if (should_fail() && !(gfp & __GFP_NOFAIL))
-		return NULL;
-	/* A light attempt: there is another way. */
-	failure_pause();
-	p = __kmalloc(size, (gfp | __GFP_NOWARN | __GFP_NORETRY) &
-				    ~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM));
-	failure_resume();
-	return p ? p : VMALLOC(size, gfp, .flags = VM_ALLOW_HUGE_VMAP);
-}
-
-void *kvzalloc(size_t size, gfp_t gfp)
-{
-	return kvmalloc(size, gfp | __GFP_ZERO);
-}
-
-void kvfree(const void *p)
-{
-	if (is_vmalloc_addr(p))
-		vfree(p);
-	else
-		kfree(p);
 }

@@ -117,24 +117,6 @@ TEST(freeing_what_is_no_area_is_reported_and_refused)
 	vmalloc_validate();
 }
 
-TEST(kvmalloc_gives_either_kind_and_kvfree_takes_both)
-{
-	u8 *small = kvmalloc(100, GFP_KERNEL);
-	u8 *large = kvmalloc(KMALLOC_MAX_SIZE + 1, GFP_KERNEL);
-	u8 *zero = kvzalloc(20000, GFP_KERNEL);
-
-	CHECK(small && !is_vmalloc_addr(small));
-	CHECK(large && is_vmalloc_addr(large));
-	CHECK(zero);
-	large[KMALLOC_MAX_SIZE] = 1;
-	for (int i = 0; i < 20000; i++)
-		CHECK_EQ(zero[i], 0);
-	kvfree(small);
-	kvfree(large);
-	kvfree(zero);
-	kvfree(NULL);
-}
-
 /* ---- large leaves ---- */
 
 static unsigned int leaf_level_of(const void *p)
@@ -489,30 +471,6 @@ TEST(unmapping_what_is_of_another_kind_is_reported_and_refused)
 	CHECK_EQ(test_expect_end(), 2);
 	*p = 1;
 	vfree(p);
-}
-
-TEST(a_kvmalloc_that_may_not_sleep_is_a_kmalloc)
-{
-	void *p = kvmalloc(3 * PAGE_SIZE, GFP_ATOMIC);
-
-	CHECK(p && !is_vmalloc_addr(p));
-	kvfree(p);
-}
-
-TEST(a_kvmalloc_can_fail_unless_it_must_not)
-{
-	void *p;
-
-	EACH_FAILURE(n) {
-		p = kvmalloc(5 * PAGE_SIZE, GFP_KERNEL);
-		CHECK_EQ(!p, failure_was_injected());
-		kvfree(p);
-	}
-	failure_arm(1);
-	p = kvmalloc(5 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
-	failure_arm(0);
-	CHECK(p);
-	kvfree(p);
 }
 
 #ifndef QUIRE_METAL

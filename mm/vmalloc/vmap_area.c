@@ -22,6 +22,8 @@
  *    V2  gap is exactly what is free between the predecessor and the area
  *    V3  max_gap is the largest gap of the subtree
  *    V4  nr_lazy and lazy_bytes count the lazy areas waiting for a purge
+ *    V5  exactly the pages of an area in use are in the page tables
+ *    V6  nothing is mapped in gaps, guard pages and areas that were cleared
  * 4. Locking.  vmap_state.lock guards the tree and the lists, with interrupts off:
  *    vfree_atomic() withdraws areas in any context.  purge_mutex lets one
  *    purge run at a time, so that who finds no gap waits for the one that is
@@ -318,6 +320,7 @@ void vmap_area_free_lazy(struct vmap_area *va)
 
 	spin_lock_irqsave(&vmap_state.lock, flags);
 	va->lazy = true; /* also what failed before it was ever used */
+	va->cleared = true;
 	list_add_tail(&va->lazy_list, &vmap_state.lazy);
 	vmap_state.nr_lazy++;
 	vmap_state.lazy_bytes += va->end - va->start;
@@ -491,28 +494,80 @@ void vmap_area_init(void)
 			    update_max_gap);
 }
 
-void vmap_area_validate(void)
+/* What the tables must say of an area: V5, V6. */
+static const char *check_entries(const struct vmap_area *va)
 {
-	unsigned long last_end = VMALLOC_START, lazy_bytes = 0, flags;
-	const struct vmap_area *va;
-	struct rb_node *node;
-	unsigned int nr_lazy = 0;
+	const char *why;
 
-	spin_lock_irqsave(&vmap_state.lock, flags);
-	for (node = rb_first(&vmap_state.root); node; node = rb_next(node)) {
-		va = to_area(node);
-		BUG_ON(va->start < last_end || va->end > VMALLOC_END); /* V1 */
-		BUG_ON(va->gap != va->start - last_end);	       /* V2 */
+	if (va->cleared)
+		return vmap_check_unmapped(va->start, va->end);
+	/*
+	 * Without flags it is being made, with lazy cleared: anything may be
+	 * there.  Chunks of per-CPU memory are percpu_validate()'s.
+	 */
+	if (va->lazy || !smp_load_acquire(&va->flags))
+		return NULL;
+	why = vmap_check_area(va);
+	return why ? why : vmap_check_unmapped(va->end - PAGE_SIZE, va->end);
+}
+
+/* V1, V2, V5, V6; what is wrong, and in *at where. */
+static const char *check_areas(unsigned long *at)
+{
+	unsigned long last_end = VMALLOC_START;
+	const char *why = NULL;
+	struct rb_node *node;
+
+	lockdep_assert_held(&vmap_state.lock);
+	for (node = rb_first(&vmap_state.root); node && !why;
+	     node = rb_next(node)) {
+		const struct vmap_area *va = to_area(node);
+
+		*at = va->start;
+		if (va->start < last_end || va->end > VMALLOC_END)
+			why = "areas overlap";
+		else if (va->gap != va->start - last_end)
+			why = "a gap is not what is free";
+		else
+			why = vmap_check_unmapped(last_end, va->start);
+		if (!why && va != &vmap_state.end)
+			why = check_entries(va);
 		last_end = va->end;
 	}
-	BUG_ON(last_end != VMALLOC_END);
-	rb_validate(&vmap_state.root, update_max_gap); /* V3 */
+	return why || last_end == VMALLOC_END ? why : "the end is missing";
+}
+
+/* V4. */
+static const char *check_lazy(unsigned long *at)
+{
+	unsigned long lazy_bytes = 0;
+	const struct vmap_area *va;
+	unsigned int nr_lazy = 0;
+
 	list_for_each_entry(va, &vmap_state.lazy, lazy_list) {
-		BUG_ON(!va->lazy);
+		*at = va->start;
+		if (!va->lazy || !va->cleared)
+			return "an area in use waits for a purge";
 		nr_lazy++;
 		lazy_bytes += va->end - va->start;
 	}
-	BUG_ON(nr_lazy != vmap_state.nr_lazy ||
-	       lazy_bytes != vmap_state.lazy_bytes);
+	if (nr_lazy == vmap_state.nr_lazy &&
+	    lazy_bytes == vmap_state.lazy_bytes)
+		return NULL;
+	return "lazy areas are miscounted";
+}
+
+void vmap_area_validate(void)
+{
+	unsigned long at = 0, flags;
+	const char *why;
+
+	spin_lock_irqsave(&vmap_state.lock, flags);
+	why = check_areas(&at);
+	if (!why)
+		why = check_lazy(&at);
+	rb_validate(&vmap_state.root, update_max_gap); /* V3 */
 	spin_unlock_irqrestore(&vmap_state.lock, flags);
+	if (why)
+		panic("vmalloc: %s at %lx", why, at);
 }

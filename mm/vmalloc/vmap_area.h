@@ -28,6 +28,7 @@ struct vmap_area {
 	unsigned long max_gap; /* largest gap in its subtree */
 	struct list_head lazy_list; /* waits for vfree's rest, or a purge */
 	bool lazy;		    /* withdrawn */
+	bool cleared;		    /* lazy, and its entries are gone */
 	u8 kind;
 	u32 flags; /* VM_* */
 	unsigned int nr_pages;
@@ -93,8 +94,22 @@ void vmap_area_for_each(void (*fn)(const struct vmap_area *va, void *arg),
 /* Panics with what is wrong. */
 void vmap_area_validate(void);
 
+/*
+ * vmap_check.c: what is wrong with the entries of an area in use, or between
+ * two addresses where nothing may be mapped; NULL: nothing.  The caller keeps
+ * the area in use, and the addresses free.
+ */
+const char *vmap_check_area(const struct vmap_area *va);
+const char *vmap_check_unmapped(unsigned long start, unsigned long end);
+
 /* vmalloc.c: finish what vfree_atomic() put off; task context. */
 void vfree_deferred(void);
+/*
+ * vmalloc with all that can be said: flags are VM_*; a nid that is neither a
+ * node nor NUMA_NO_NODE is reported and gives NULL.
+ */
+void *vmalloc_on(unsigned long size_bytes, unsigned long align, gfp_t gfp,
+		 int nid, u32 flags, const void *caller);
 
 /* Bytes that are mapped: without the guard page. */
 static inline unsigned long vmap_area_bytes(const struct vmap_area *va)
