@@ -247,7 +247,7 @@ void arena_consolidate(struct arena *a)
 /* A run this large is worth merging the fast bins for, and perhaps trimming. */
 #define MERGE_BYTES (64 * KIB)
 /* At least so much is freed between two searches of the bins for pages. */
-#define SWEEP_BYTES (8 * MIB)
+#define SWEEP_BYTES (4 * MIB)
 
 void arena_free_chunk(struct arena *a, struct chunk *c)
 {

@@ -72,6 +72,24 @@ static void retire_top(struct arena *a)
 	arena_free_chunk(a, c);
 }
 
+/* What to add to a segment that ends at `end`: to the end of a huge page if the
+ * arena is large and dense. */
+static size_t grow_size(struct arena *a, char *end, size_t need)
+{
+	size_t size = align_up(need - chunk_size(a->top), OS_PAGE);
+
+	if (!grows_huge(a->used_bytes, a->system_bytes - a->used_bytes))
+		return size;
+	return align_up((uintptr_t)end + size, HUGE) - (uintptr_t)end;
+}
+
+static void ask_huge(struct arena *a, char *from, char *to)
+{
+	if (grows_huge(a->used_bytes, a->system_bytes - a->used_bytes))
+		os_huge((char *)align_down((uintptr_t)from, OS_PAGE),
+			(size_t)(to - from));
+}
+
 /* ---- brk ------------------------------------------------------------------------ */
 static bool grow_brk(struct arena *a, size_t need)
 {
@@ -99,9 +117,10 @@ static bool grow_brk(struct arena *a, size_t need)
 		set_top(a, (struct chunk *)start, size, 0);
 		return true;
 	}
-	size = align_up(need - chunk_size(a->top), OS_PAGE);
+	size = grow_size(a, end, need);
 	if (os_brk_set(end + size))
 		return false;
+	ask_huge(a, end, end + size);
 	__atomic_store_n(&s->end, end + size, __ATOMIC_RELAXED);
 	count_system(a, size);
 	set_top(a, a->top, chunk_size(a->top) + size, 0);
@@ -131,9 +150,11 @@ static bool grow_heap(struct arena *a, size_t need)
 
 	if (!a->top || !s || s->is_brk)
 		return false;
-	size = align_up(need - chunk_size(a->top), OS_PAGE);
-	if (!extend_segment(s, size))
+	size = min_size(grow_size(a, s->end, need),
+			(size_t)(s->limit - s->end));
+	if (chunk_size(a->top) + size < need || !extend_segment(s, size))
 		return false;
+	ask_huge(a, s->end - size, s->end);
 	count_system(a, size);
 	set_top(a, a->top, chunk_size(a->top) + size, IN_HEAP);
 	return true;

@@ -121,26 +121,37 @@ static size_t slot_size(unsigned int class_)
 	return (size_t)(5 + (class_ - 8) % 4) << ((class_ - 8) / 4 + 5);
 }
 
-/* ---- the secret behind a block ------------------------------------------------------- */
+/* ---- the secret behind a block: a word for each place, bytes at the front -------------- */
+static uint64_t secret_at(const void *word)
+{
+	return (hard.secret ^ ((uintptr_t)word >> 3)) | 0x0101010101010101;
+}
+
 static uint8_t secret_byte(const char *at)
 {
-	return (uint8_t)((hard.secret ^ ((uintptr_t)at >> 3)) >>
-				 (uintptr_t)at % 8 * 8 |
-			 1);
+	const char *word = (const char *)align_down((uintptr_t)at, 8);
+
+	return (uint8_t)(secret_at(word) >> (at - word) * 8);
 }
 
 static void write_secret(char *from, const char *to)
 {
-	for (; from < to; from++)
+	for (; (uintptr_t)from % 8 && from < to; from++)
 		*from = (char)secret_byte(from);
+	for (; from < to; from += 8)
+		*(uint64_t *)from = secret_at(from);
 }
 
 static void check_secret(const char *p, const char *from, const char *to)
 {
-	for (; from < to; from++) {
-		if ((uint8_t)*from != secret_byte(from))
-			os_die("free(): written behind the block", p);
-	}
+	bool same = true;
+
+	for (; (uintptr_t)from % 8 && from < to; from++)
+		same &= (uint8_t)*from == secret_byte(from);
+	for (; from < to; from += 8)
+		same &= *(const uint64_t *)from == secret_at(from);
+	if (!same)
+		os_die("free(): written behind the block", p);
 }
 
 static void check_zero(const char *p, size_t size)

@@ -28,6 +28,7 @@
 #define KIB	    ((size_t)1 << 10)
 #define MIB	    ((size_t)1 << 20)
 #define OS_PAGE	    ((size_t)4096)
+#define HUGE	    ((size_t)2 << 20)
 #define CACHE_LINE  64
 #define noinline    __attribute__((noinline))
 
@@ -57,7 +58,8 @@ void *os_map(size_t size);		     /* zeroed, read-write */
 int os_commit(void *at, size_t size);	     /* make read-write; 0 or -1 */
 void os_purge(void *at, size_t size);	     /* give frames back: reads 0 */
 void os_unmap(void *at, size_t size);
-void os_protect(void *at, size_t size);			/* no access */
+void os_huge(void *at, size_t size);	/* huge pages, where they fit */
+void os_protect(void *at, size_t size); /* no access */
 void *os_remap(void *at, size_t old_size, size_t size); /* may move */
 void *os_brk_end(void);
 int os_brk_set(void *end);
@@ -110,6 +112,7 @@ struct options {
 	size_t cache;	  /* thread caches of chunks on */
 	size_t heat;	  /* allocations before a class is hot */
 	size_t purge_ms;  /* 0: at once; SIZE_MAX: never */
+	size_t thp;	  /* MiB in use from which on to ask for huge pages */
 	size_t hardened;  /* hard.c serves all */
 	size_t profile;	  /* bytes between samples; 0: off */
 	const char *profile_prefix;
@@ -124,6 +127,12 @@ int option_mallopt(int param, int value);
 /* ---- purge.c -------------------------------------------------------------------
  * Credit for giving memory back before it has been unused for a while.
  */
+/* Whether a heap of `used` bytes, `idle` more being free, is large and dense
+ * enough to grow by huge pages. */
+static inline bool grows_huge(size_t used, size_t idle)
+{
+	return opt.thp && used >= opt.thp * MIB && idle < used / 4;
+}
 void purge_earn(size_t bytes);	  /* the heap grew as never before */
 size_t purge_spend(size_t bytes); /* how much of it may go back now */
 

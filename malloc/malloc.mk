@@ -44,6 +44,17 @@ check-malloc: $(CHECK_DEPS)
 	    'malloc-tsan=$(B)/malloc/test-tsan' \
 	    'malloc-progs=sh test/malloc/preload.sh $(B)'
 
+# Servers under load and interpreters' own tests: minutes.  T= names some.
+.PHONY: check-malloc-programs
+check-malloc-programs: $(B)/libquire-malloc.so
+	@sh tools/need.sh bash:bash git:git gcc:gcc g++:g++ perl:perl \
+	    sqlite3:sqlite3 node:nodejs redis-server:redis-server \
+	    redis-benchmark:redis-tools /usr/sbin/nginx:nginx-light \
+	    ab:apache2-utils curl:curl psql:postgresql pgbench:postgresql \
+	    /usr/bin/python3:python3 \
+	    /usr/lib/python3.11/test/test_threading.py:libpython3.11-testsuite
+	@sh test/malloc/programs.sh $(B) $(T)
+
 # ---- installation -----------------------------------------------------------------
 $(B)/quire-malloc.pc: malloc/malloc.mk Makefile
 	@mkdir -p $(@D)
@@ -68,7 +79,7 @@ uninstall-malloc:
 	    $(D)/share/man/man3/quire-malloc.3
 
 # ---- figures: beside glibc, jemalloc, tcmalloc, mimalloc -----------------------------
-# ROWS= names some; N= runs of each, 3.
+# ROWS= names some; N= runs of each, 3; HARDENED=1 adds the hardened mode.
 MALLOC_B := $(wildcard bench/malloc/*.c)
 $(B)/malloc/bench: $(MALLOC_B) bench/malloc/bench.h
 	@mkdir -p $(@D)
@@ -77,4 +88,9 @@ $(B)/malloc/bench: $(MALLOC_B) bench/malloc/bench.h
 	    -fno-builtin-realloc -fno-builtin-free -o $@ $(MALLOC_B)
 .PHONY: bench-malloc
 bench-malloc: $(B)/malloc/bench $(B)/libquire-malloc.so
+	@sh tools/need.sh /usr/bin/time:time perl:perl sqlite3:sqlite3 git:git \
+	    g++:g++ /usr/bin/python3:python3 \
+	    /usr/lib/x86_64-linux-gnu/libjemalloc.so.2:libjemalloc2 \
+	    /usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4:libtcmalloc-minimal4 \
+	    /usr/lib/x86_64-linux-gnu/libmimalloc.so.2.0:libmimalloc2.0
 	@sh bench/malloc/run.sh $(B) $(ROWS)

@@ -97,6 +97,14 @@ void os_unmap(void *at, size_t size)
 	errno = saved;
 }
 
+void os_huge(void *at, size_t size)
+{
+	int saved = errno;
+
+	madvise(at, size, MADV_HUGEPAGE);
+	errno = saved;
+}
+
 void os_protect(void *at, size_t size)
 {
 	int saved = errno;

@@ -72,21 +72,37 @@ static void reserve(void)
 _Static_assert(REGION_MIN / PAGE_SIZE * sizeof(struct page) % PAGE_SIZE == 0,
 	       "the pages start at a multiple of their size");
 
+/* To the end of a huge page if the pages in use are many and few are free. */
+static size_t commit_step(size_t at)
+{
+	uintptr_t end = region.base + at + COMMIT_STEP;
+
+	if (!grows_huge(pool.nr_used * PAGE_SIZE,
+			(pool.nr_dirty + pool.nr_clean) * PAGE_SIZE))
+		return COMMIT_STEP;
+	end = min_size(align_up(end, HUGE), region.base + region.size);
+	return end - (region.base + at);
+}
+
 /* Makes the next step of pages, and of their descriptors, writable. */
 static bool commit(void)
 {
-	size_t nr = COMMIT_STEP / PAGE_SIZE, at = pool.committed;
-	size_t table = align_up(nr * sizeof(struct page), OS_PAGE);
+	size_t at = pool.committed, step;
 	size_t done = align_up(at / PAGE_SIZE * sizeof(struct page), OS_PAGE);
-	size_t need = (at / PAGE_SIZE + nr) * sizeof(struct page);
+	size_t need;
 
 	if (at >= region.size)
 		return false;
-	if (need > done && os_commit((char *)region.pages + done, table))
+	step = commit_step(at);
+	need = (at + step) / PAGE_SIZE * sizeof(struct page);
+	need = align_up(need, OS_PAGE);
+	if (need > done && os_commit((char *)region.pages + done, need - done))
 		return false;
-	if (os_commit((char *)region.base + at, COMMIT_STEP))
+	if (os_commit((char *)region.base + at, step))
 		return false;
-	pool.committed = at + COMMIT_STEP;
+	if (step != COMMIT_STEP)
+		os_huge((char *)region.base + at, step);
+	pool.committed = at + step;
 	return true;
 }
 

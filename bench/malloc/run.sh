@@ -3,8 +3,9 @@
 #
 # run.sh BUILD [ROW...] - every row under every allocator, alternating: least
 # processor time (user + system) and median peak memory of N runs (N=3), then
-# ratios to the best of the row and geometric means.  An allocator that is not
-# installed is left out and said so.
+# ratios to the best of the row and geometric means, and malloc/bench.svg in
+# BUILD.  An allocator that is not installed is left out and said so.  HARDENED=1
+# adds quire's hardened mode, PEERS=0 leaves the others out.
 
 set -eu
 B=$(cd "$1" && pwd)
@@ -18,7 +19,8 @@ out=$B/malloc/bench.txt
 : > "$out"
 
 libs="glibc= quire=$B/libquire-malloc.so"
-for a in jemalloc=libjemalloc.so.2 tcmalloc=libtcmalloc_minimal.so.4 \
+[ -n "${HARDENED:-}" ] && libs="$libs hardened=$B/libquire-malloc.so"
+[ "${PEERS:-1}" = 1 ] && for a in jemalloc=libjemalloc.so.2 tcmalloc=libtcmalloc_minimal.so.4 \
 	mimalloc=libmimalloc.so.2.0; do
 	if [ -e "$lib/${a#*=}" ]; then
 		libs="$libs ${a%%=*}=$lib/${a#*=}"
@@ -85,10 +87,13 @@ for row in $rows; do
 	command=$(command_of "$row")
 	for n in $(seq "$N"); do
 		for a in $libs; do
-			LD_PRELOAD=${a#*=} /usr/bin/time -o "$B/malloc/time" \
+			mode=
+			[ "${a%%=*}" = hardened ] && mode=hardened=1
+			QUIRE_MALLOC=$mode LD_PRELOAD=${a#*=} /usr/bin/time -o "$B/malloc/time" \
 			    -f '%U %S %M' sh -c "$command"
 			echo "$row ${a%%=*} $(tail -n 1 "$B/malloc/time")" >> "$out"
 		done
 	done
 done
 awk -f bench/malloc/table.awk "$out"
+awk -f bench/malloc/plot.awk "$out" > "$B/malloc/bench.svg"

@@ -173,3 +173,114 @@ TEST(a_cache_is_bounded_and_flushed_by_trim)
 	CHECK(core.main.system_bytes < 128 * KIB);
 	validate();
 }
+
+/* What `grep` of a test may read of the mapping at p. */
+static bool mapping_has_flag(const void *p, const char *flag)
+{
+	static char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long from, to;
+	bool here = false, has = false;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = (uintptr_t)p >= from && (uintptr_t)p < to;
+		if (here && !strncmp(line, "VmFlags:", 8))
+			has = strstr(line, flag) != NULL;
+	}
+	fclose(f);
+	return has;
+}
+
+/* From 8 MiB on, small blocks and chunks alike; what came before stays. */
+TEST(large_dense_heaps_ask_for_huge_pages)
+{
+	void *p = NULL;
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		return;
+	opt.thp = 8;
+	CHECK(mallopt(M_MMAP_MAX, 0) == 1);
+	for (int i = 0; i < 400; i++)
+		p = do_malloc(100000);
+	CHECK(mapping_has_flag(p, " hg"));
+	for (int i = 0; i < 300000; i++)
+		p = do_malloc(100);
+	CHECK(region_has(p) && mapping_has_flag(p, " hg"));
+	validate();
+}
+
+TEST(small_heaps_do_not_ask_for_huge_pages)
+{
+	void *p = NULL;
+
+	opt.thp = 64;
+	for (int i = 0; i < 100000; i++)
+		p = do_malloc(100);
+	CHECK(region_has(p) && !mapping_has_flag(p, " hg"));
+}
+
+/* 40 MB of chunks, nine in ten freed at random: whole pages between the live
+ * ones go back without a call of malloc_trim(), and at once. */
+TEST(free_pages_between_used_chunks_go_back)
+{
+	enum { NR = 10000 };
+	static char *p[NR];
+	size_t full, after;
+	uint64_t s = 3;
+
+	for (size_t i = 0; i < NR; i++) {
+		p[i] = do_malloc(4000 + i % 100);
+		memset(p[i], 1, 4000);
+	}
+	full = resident_bytes();
+	for (size_t i = 0; i < NR; i++) {
+		if (rng(&s) % 10) {
+			do_free(p[i]);
+			p[i] = NULL;
+		}
+	}
+	after = resident_bytes();
+	CHECK(full > 40 * MIB && after < full / 2);
+	for (size_t i = 0; i < NR; i++)
+		CHECK(!p[i] || (p[i][0] == 1 && p[i][3999] == 1));
+	validate();
+	for (size_t i = 0; i < NR; i++)
+		do_free(p[i]);
+	CHECK(resident_bytes() < 12 * MIB);
+}
+
+TEST(a_burst_goes_back_at_once)
+{
+	enum { NR = 400000 };
+	static char *p[NR];
+	size_t before = resident_bytes();
+
+	for (size_t i = 0; i < NR; i++)
+		p[i] = do_malloc(100);
+	CHECK(resident_bytes() > before + 40 * MIB);
+	for (size_t i = 0; i < NR; i++)
+		do_free(p[i]);
+	CHECK(resident_bytes() < before + 8 * MIB);
+}
+
+/* Bursts of 8 MiB without a pause: the credit of the first growth, and what
+ * time brings, are all that may go back. */
+TEST(giving_back_has_a_price_limit)
+{
+	enum { NR = 80000 };
+	static char *p[NR];
+	struct region_stats st;
+
+	for (int round = 0; round < 200; round++) {
+		for (size_t i = 0; i < NR; i++)
+			p[i] = do_malloc(100);
+		for (size_t i = 0; i < NR; i++)
+			do_free(p[i]);
+	}
+	region_stats(&st);
+	/* 200 * 8 MiB would be 51,200 pages; 100 seconds bring 4000 MiB. */
+	CHECK(st.nr_purged < 30000);
+	validate();
+}
