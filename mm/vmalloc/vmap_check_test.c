@@ -18,6 +18,7 @@
 #include "port/soft/soft.h"
 #endif
 
+#ifndef QUIRE_METAL
 static pte_t *entry_of(const void *p)
 {
 	unsigned int level;
@@ -25,7 +26,6 @@ static pte_t *entry_of(const void *p)
 	return pgtable_lookup(init_pgd, (uintptr_t)p, &level);
 }
 
-#ifndef QUIRE_METAL
 static void validate(void *arg)
 {
 	(void)arg;
