@@ -46,13 +46,20 @@ mempool_t *mempool_create(int min_nr, mempool_alloc_t *alloc,
 mempool_t *mempool_create_node(int min_nr, mempool_alloc_t *alloc,
 			       mempool_free_t *free, void *pool_data, gfp_t gfp,
 			       int nid);
-/* Elements still in use are reported; they can no longer be freed here. */
-void mempool_destroy(mempool_t *pool); /* NULL does nothing */
-/* The same for a pool in the caller's memory. */
+/*
+ * mempool_destroy - the reserve goes back to the allocator.  Task context.
+ * NULL does nothing.  Elements still in use are reported, where they leave the
+ * reserve short; they can no longer be freed here.
+ */
+void mempool_destroy(mempool_t *pool);
+/* mempool_create() for a pool in the caller's memory; 0, -ENOMEM, -EINVAL. */
 int __must_check mempool_init(mempool_t *pool, int min_nr,
 			      mempool_alloc_t *alloc, mempool_free_t *free,
 			      void *pool_data);
-/* A pool of zeroes, or one that was left already, is left alone. */
+/*
+ * mempool_exit - the end of mempool_init().  Task context.  A pool of zeroes,
+ * or one that was left already, is left alone.
+ */
 void mempool_exit(mempool_t *pool);
 static inline bool mempool_initialized(const mempool_t *pool)
 {

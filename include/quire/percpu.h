@@ -72,8 +72,9 @@ void *__alloc_percpu(size_t size, size_t align);
 #define alloc_percpu(type) \
 	((type *)__alloc_percpu(sizeof(type), __alignof__(type)))
 /*
- * Any context.  NULL does nothing.  What is no start of an allocation, or
- * free already, is reported, and nothing is freed.
+ * free_percpu - all copies of what alloc_percpu() gave.  Any context.  NULL
+ * does nothing.  What is no start of an allocation, or free already, is
+ * reported, and nothing is freed.
  */
 void free_percpu(void *ptr);
 /* Pages of all units: Percpu: of /proc/meminfo. */

@@ -23,7 +23,7 @@
  *	unsigned long arch_percpu_offset_of(unsigned int cpu)
  *	void arch_set_percpu_offset(unsigned int cpu, unsigned long offset)
  *					by mm_init, once for each CPU, the
-					running one too
+ *					running one too
  *	unsigned long arch_task_slot(void)	processor number + 1; 0 in an
  *					interrupt handler: indexes what
  *					handlers must leave alone

@@ -68,7 +68,10 @@ void *vrealloc(const void *p, size_t size_bytes, gfp_t gfp) __must_check;
  * handler it is vfree_atomic().
  */
 void vfree(const void *addr);
-/* Any context but NMI: memory comes back when mm_work_run() is called. */
+/*
+ * vfree_atomic - vfree() from any context but NMI: the pointer is dead at
+ * once, memory comes back when mm_work_run() is called.
+ */
 void vfree_atomic(const void *addr);
 
 /*
@@ -81,6 +84,10 @@ void vfree_atomic(const void *addr);
  */
 void *vmap(struct page **pages, unsigned int count, unsigned long flags,
 	   u64 pgprot);
+/*
+ * vunmap - the end of a vmap(); the frames stay the caller's.  NULL does
+ * nothing.  What is not the start of one is reported and left as it is.
+ */
 void vunmap(const void *addr);
 
 /*
@@ -92,19 +99,29 @@ void vunmap(const void *addr);
 void *ioremap(phys_addr_t pa, size_t size_bytes);
 void *ioremap_wc(phys_addr_t pa, size_t size_bytes);
 void *ioremap_cache(phys_addr_t pa, size_t size_bytes);
+/*
+ * iounmap - the end of an ioremap(), whose address in its first page serves
+ * as well.  NULL does nothing; anything else is reported and left as it is.
+ */
 void iounmap(const void *addr);
 
 /* Boot options nohugevmalloc and nohugeiomap clear them. */
 extern bool vmap_allow_huge, ioremap_allow_huge;
 
+/* Does addr lie in the range that all areas are from?  Any context. */
 bool is_vmalloc_addr(const void *addr);
 /*
+ * vmalloc_to_page, vmalloc_to_pfn - any context.
  * The frame behind addr, which must stay mapped meanwhile; NULL, 0: none, or
  * a device's.
  */
 struct page *vmalloc_to_page(const void *addr);
 unsigned long vmalloc_to_pfn(const void *addr);
-/* Finish what vfree_atomic() put off; flush and reuse freed ranges now. */
+/*
+ * vm_unmap_aliases - finish what vfree_atomic() put off, and flush the TLBs of
+ * all processors for the areas freed so far: nothing translates their
+ * addresses any more, and they can be given out again.  Task context.
+ */
 void vm_unmap_aliases(void);
 
 /* How often TLBs were flushed for freed areas, and for how many, so far. */
@@ -136,7 +153,11 @@ struct vmalloc_info {
 void vmalloc_for_each_info(void (*fn)(const struct vmalloc_info *info,
 				      void *arg),
 			   void *arg);
-/* Panics with what is wrong. */
+/*
+ * vmalloc_validate - compare every area with the page tables; panics with what
+ * is wrong and where.  Other processors may go on.  It takes long, interrupts
+ * off: for tests.
+ */
 void vmalloc_validate(void);
 
 #endif
