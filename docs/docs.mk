@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # docs.mk - manual pages of the public calls, made from the headers' contracts.
 
-MAN_H := $(patsubst %,include/quire/%.h,bitmap failure gfp list mm pagemap \
-	percpu pgtable port rbtree reclaim seq_buf show slab topology vmalloc \
-	vmstat xarray mempool) port/soft/soft.h
+MAN_H := $(patsubst %,include/quire/%.h,bitmap failure gfp highmem list mempool \
+	mm pagemap params percpu pgtable port printk rbtree rcu reclaim rmap rwsem \
+	show slab spinlock string sysctl topology vmalloc vmstat work xarray) port/soft/soft.h
 MAN_H := $(wildcard $(MAN_H))
 MAN_3 := $(B)/man/man3
 

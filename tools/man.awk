@@ -25,7 +25,8 @@ function roff(s) {
 
 # A comment's text: paragraphs; drawings and lists, which are indented,
 # as they stand.
-function put_text(text,    lines, n, i, line, drawn, item) {
+# Lines that go on are indented by two.  para: what begins a paragraph.
+function put_text(text, para,    lines, n, i, line, drawn, item) {
 	n = split(text, lines, "\n")
 	drawn = item = 0
 	for (i = 1; i <= n; i++) {
@@ -42,17 +43,20 @@ function put_text(text,    lines, n, i, line, drawn, item) {
 			sub(/^ +/, "", line)
 		if (line ~ /^(\t|   )/ && line !~ /^\t*$/) {
 			if (!drawn)
-				print ".PP\n.nf" > out
+				print para "\n.nf" > out
 			drawn = 1
 		} else if (drawn) {
 			print ".fi" > out
 			drawn = 0
 			if (line != "")
-				print ".PP" > out
+				print para > out
 		}
+		if (!drawn)
+			sub(/^  ?/, "", line)
 		if (line == "")
-			print ".PP" > out
-		else if (line ~ /^(Context|Result|Errors|Locks|Source|Sources|Failure): /) {
+			print para > out
+		else if (line ~ /^(Context|Result|Errors|Locks|Source|Sources|Failure): / ||
+		    para == ".IP" && line ~ /^[a-z_]+(, [a-z_]+)*: /) {
 			print ".br" > out
 			print roff(line) > out
 		} else
@@ -150,7 +154,22 @@ depth == 0 && partial == "" && /^\/\*/ {
 		in_comment = 1
 	next
 }
-depth == 0 && partial == "" && /^[ \t]*$/ { next }
+depth == 0 && partial == "" && /^[ \t]*$/ {
+	# It was about the constants before this line.
+	if (constant && !nr_decls)
+		comment = ""
+	constant = 0
+	next
+}
+# What takes a call's place in other builds.
+/^#if/ { nested++ }
+/^#else/ && !other { other = nested }
+/^#endif/ {
+	if (other == nested)
+		other = 0
+	nested--
+}
+other { next }
 # The bodies of inline functions, and what a struct holds.
 depth > 0 {
 	t = $0
@@ -166,7 +185,7 @@ macro { macro = /\\$/; next }
 	macro = /\\$/
 	next
 }
-/^#/ { macro = /\\$/; next }
+/^#/ { constant = constant || /^#define/; macro = /\\$/; next }
 {
 	t = $0
 	gsub(/\/\*.*\*\//, "", t)
@@ -227,7 +246,7 @@ END {
 	print ".fi" > out
 	if (rest != "") {
 		print ".SH DESCRIPTION" > out
-		put_text(rest)
+		put_text(rest, ".PP")
 	}
 	print ".SH CALLS" > out
 	for (i = 1; i <= nr_entries; i++) {
@@ -241,7 +260,7 @@ END {
 		text = entry_text[i]
 		# "name - what it does": the name stands above already.
 		sub(/^[a-z_0-9A-Z]+ - /, "", text)
-		put_text(text)
+		put_text(text, ".IP")
 	}
 	print ".SH SEE ALSO" > out
 	print ".BR quire (1)" > out

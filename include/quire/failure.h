@@ -13,7 +13,10 @@
 #if CONFIG_FAULT_INJECTION
 /* Counts one opportunity; true if it is the one to fail.  Any context. */
 bool should_fail(void);
-/* Fail the n-th opportunity from now on this CPU, n from 1; 0: none. */
+/*
+ * Fail the n-th opportunity from now on this CPU, n from 1; 0: none.  Context of
+ * this and what follows: a task that stays on its processor.
+ */
 void failure_arm(u64 n);
 /* Did the armed failure happen since failure_arm()? */
 bool failure_was_injected(void);

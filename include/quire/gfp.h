@@ -56,6 +56,7 @@ struct page;
 
 #define MAX_ORDER	     10 /* the largest order, inclusive */
 
+/* May an allocation with these flags sleep?  Context: any. */
 static inline bool gfpflags_allow_blocking(gfp_t gfp)
 {
 	return gfp & __GFP_DIRECT_RECLAIM;
@@ -66,21 +67,35 @@ static inline bool gfpflags_allow_blocking(gfp_t gfp)
  * Context: any with a gfp that may not block; task context, no spinlocks,
  *   with __GFP_DIRECT_RECLAIM.
  * Result: the first descriptor, reference count 1, the caller owns it; free
- *   with __free_pages(page, order), or put_page() for order 0 and compound.
- * Errors: NULL if there is none or order > MAX_ORDER; nothing changed then.
+ *   with __free_pages(page, order), or the last put_page().  Contents are
+ *   what they were unless __GFP_ZERO.  alloc_pages_node prefers nid and those
+ *   near it (NUMA_NO_NODE: the caller's); with __GFP_THISNODE no other.
+ * Errors: NULL if there is none, order > MAX_ORDER or nid is no node; nothing
+ *   changed then, and a report says so (one in ten seconds) unless
+ *   __GFP_NOWARN.  Never NULL with __GFP_NOFAIL, which must be able to wait.
+ * Source: memory-allocation.rst, gfp_mask(9).
  */
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order);
 #define alloc_page(gfp) alloc_pages((gfp), 0)
 
-/* The same as a direct-map address, 0 on failure; never HIGHMEM. */
+/*
+ * __get_free_pages - alloc_pages() as a direct-map address.
+ * Context: as alloc_pages().  __GFP_HIGHMEM is taken out of gfp.
+ * Result: the address of the first byte; the caller frees it with free_pages()
+ *   or free_page().
+ * Errors: 0.
+ */
 unsigned long __get_free_pages(gfp_t gfp, unsigned int order);
 unsigned long get_zeroed_page(gfp_t gfp);
 
 /*
  * __free_pages - drop one reference; frees the run when it was the last.
- * Context: any.  A bad free (already free, wrong order, not allocated) is
- * reported once and the frames are leaked.
+ * order: that of the allocation.
+ * Context: any but with a spinlock of rank PCP or above.  free_pages(0) does
+ *   nothing.
+ * Errors: a bad free (already free, wrong order, not allocated) is reported
+ *   once and the frames are leaked.
  */
 void __free_pages(struct page *page, unsigned int order);
 void free_pages(unsigned long addr, unsigned int order);
@@ -89,14 +104,30 @@ void free_pages(unsigned long addr, unsigned int order);
 
 /*
  * alloc_pages_bulk - up to nr order-0 frames into pages[]; NULL slots are
- * filled, others kept.  Result: number of filled slots at the front.
+ * filled, others kept.
+ * Context: as alloc_pages(): each frame is asked for as by it, where Linux
+ *   gives up reclaiming after the first.
+ * Result: the number of filled slots at the front, nr if there was enough; the
+ *   frames are the caller's, one reference each.
  */
 unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr,
 			       struct page **pages);
-/* Frees nr order-0 pages whose reference count is 1, in one pass. */
+/*
+ * free_pages_bulk - frees nr order-0 pages whose reference count is 1, in one
+ * pass.  No slot is NULL; the slots keep what they hold.
+ * Context: as __free_pages().
+ */
 void free_pages_bulk(struct page **pages, unsigned long nr);
 
-/* size_bytes rounded up to pages; the rest of the power of two goes back. */
+/*
+ * alloc_pages_exact - whole frames for size_bytes; what the next power of two
+ * has more goes back at once.
+ * Context: as alloc_pages().  __GFP_HIGHMEM is taken out; __GFP_COMP is
+ *   reported and taken out.
+ * Result: a direct-map address; single pages, freed by free_pages_exact() with
+ *   the same size.
+ * Errors: NULL: no memory, size 0, or more than 2^MAX_ORDER frames.
+ */
 void *alloc_pages_exact(size_t size_bytes, gfp_t gfp);
 void free_pages_exact(void *addr, size_t size_bytes);
 
@@ -122,6 +153,7 @@ int alloc_contig_range(unsigned long start_pfn, unsigned long end_pfn,
  * first page, or NULL.
  */
 struct page *alloc_contig_pages(unsigned long nr_pages, gfp_t gfp, int nid);
+/* Frees nr_pages single frames from pfn on.  Context: as __free_pages(). */
 void free_contig_range(unsigned long pfn, unsigned long nr_pages);
 
 /*
@@ -134,10 +166,20 @@ struct contig_ops {
 };
 void register_contig_ops(const struct contig_ops *ops);
 
-/* A free-standing run of 2^order becomes 2^order single pages. */
+/*
+ * split_page - a run that is the caller's alone becomes 2^order single pages,
+ * each with a reference and freed on its own.
+ * Context: any.
+ * Errors: a compound page, or a run of another order: reported, stays whole.
+ */
 void split_page(struct page *page, unsigned int order);
 
-/* Return every page of this or all CPUs' lists to the buddy system. */
+/*
+ * drain_all_pages - return every page of all CPUs' lists, or of the caller's
+ * (drain_local_pages), to the buddy system.
+ * Context: task; no spinlock of rank PCP or above.  Other CPUs go on meanwhile
+ *   and may fill theirs again.
+ */
 void drain_local_pages(void);
 void drain_all_pages(void);
 

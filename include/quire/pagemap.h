@@ -10,28 +10,42 @@
 #include <quire/address_space.h>
 #include <quire/mm.h>
 
+/* An empty file without size; host is for its owner.  Context: any. */
 void address_space_init(struct address_space *mapping, void *host);
 
-/* The resident page, referenced, or NULL.  Any task context. */
+/*
+ * filemap_get_page - the resident page at index, with a reference that the
+ * caller puts; NULL: none.  Context: task; takes i_lock.
+ */
 struct page *filemap_get_page(struct address_space *mapping, pgoff_t index);
 
 /*
- * A memory file's whole contents live in its address_space: holes read as
- * zeros and take no frame.
- *
- * shmem_get_page - the page at index, made (zeroed) when missing.  Referenced.
- * ERR_PTR(-ENOMEM).
+ * shmem_get_page - the page at index of a memory file, whose whole contents
+ * live in its address_space: what is missing is made, of zeros.
+ * Context: task, no spinlocks; sleeps as gfp says.  Does not look at i_size.
+ * Result: with a reference that the caller puts.
+ * Errors: ERR_PTR(-ENOMEM).
  */
 struct page *shmem_get_page(struct address_space *mapping, pgoff_t index,
 			    gfp_t gfp);
-/* Kernel buffers; bytes done or -E.  Writes extend i_size. */
+/*
+ * shmem_read - len bytes of the file from pos on into buf, the kernel's;
+ * shmem_write: the other way, with i_size moved up behind what was written.
+ * Context: task, no spinlocks; writers and truncation are kept apart by the
+ *   caller (the inode's lock).
+ * Result: the bytes done: fewer at the file's end, or when memory ran out.
+ *   Holes read as zeros and take no frame.
+ * Errors: of writes, when nothing was done: -ENOMEM; -EFBIG: pos + len wraps.
+ */
 mm_ssize_t shmem_read(struct address_space *mapping, u64 pos, void *buf,
 		      size_t len);
 mm_ssize_t shmem_write(struct address_space *mapping, u64 pos, const void *buf,
 		       size_t len);
 /*
- * Shrinking unmaps and frees pages above and clears the tail; the same size
- * frees what lies behind it.
+ * shmem_truncate - size bytes from now on.  Shrinking unmaps and frees pages
+ * above and clears the tail; the same size frees what lies behind it.
+ * Context: as shmem_write().
+ * Errors: 0, or -EFBIG above the largest off_t, nothing changed.
  */
 int shmem_truncate(struct address_space *mapping, u64 size);
 /*
@@ -49,10 +63,15 @@ int shmem_fallocate(struct address_space *mapping, u64 start, u64 end);
  * -ENXIO.
  */
 s64 shmem_seek(struct address_space *mapping, u64 from, bool data);
-/* Adopt frames (refcount 1 each) as the file's first nr pages. */
+/*
+ * shmem_adopt - frames with one reference each become the first nr pages of an
+ * empty file of size bytes.
+ * Context: task, no spinlocks.
+ * Errors: 0; -ENOMEM: the file is empty, the frames are still the caller's.
+ */
 int shmem_adopt(struct address_space *mapping, struct page **pages,
 		unsigned long nr, u64 size);
-/* Free all pages; no mappings may be left. */
+/* shmem_evict - free all pages; no area may map the file.  Context: task. */
 void shmem_evict(struct address_space *mapping);
 
 /* vm_ops of areas that map memory files, private or shared. */

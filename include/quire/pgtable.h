@@ -94,17 +94,30 @@ static inline void ptep_set_wrprotect(pte_t *ptep)
 	__atomic_fetch_and(&ptep->v, ~_PAGE_RW, __ATOMIC_RELAXED);
 }
 
-/* A zeroed root with the kernel's part filled in; NULL: no memory. */
+/*
+ * pgd_alloc - a new root, zeroes but for the kernel's part.
+ * Context: as gfp says.
+ * Result: the caller's, freed with pgd_free(), when its user part is empty
+ *   again: otherwise that is reported and the root leaked.
+ * Errors: NULL: no memory.
+ */
 pte_t *pgd_alloc(gfp_t gfp);
-/* The user part must be empty. */
 void pgd_free(pte_t *pgd);
 
-/* An empty table page for a level, PG_table set; NULL: no memory. */
+/*
+ * pgtable_alloc_table - an empty table for a level, in nobody's tree.
+ * Context: as gfp says.
+ * Result: its descriptor, PG_table set; freed with pgtable_free_table(), which
+ *   any context may call; a table that is not empty is reported and leaked.
+ * Errors: NULL: no memory.
+ */
 struct page *pgtable_alloc_table(unsigned int level, gfp_t gfp);
 void pgtable_free_table(struct page *table);
 /*
- * Each processor keeps a few empty tables; give those of all back to the page
- * allocator.  How many.  Any task context.
+ * pgtable_drain_spares - give the few empty tables that each processor keeps
+ * back to the page allocator.
+ * Context: task, no spinlock of rank PCP or above.
+ * Result: how many there were.
  */
 unsigned long pgtable_drain_spares(void);
 
@@ -126,15 +139,19 @@ pte_t *pgtable_lookup(pte_t *root, unsigned long addr, unsigned int *level);
 pte_t *pgtable_get(pte_t *root, unsigned long addr, unsigned int level,
 		   gfp_t gfp);
 
+extern pte_t *init_pgd; /* the kernel's root */
+
 /*
- * Kernel ranges (root: init_pgd).  map_kernel_range maps [start, end) to the
- * frames from pa on, contiguous, using leaves up to max_level where aligned;
- * map_kernel_pages to separate frames.  -ENOMEM leaves nothing mapped.
- * unmap_kernel_range clears entries and does not flush: the caller does.
- * Task context.  A range where something is mapped already is a bug of the
- * caller: it is reported and the call fails.
+ * map_kernel_range - map [start, end) of the kernel's range to the frames from
+ * pa on, with leaves up to max_level where aligned; map_kernel_pages: each page
+ * to a frame of its own.
+ * start, end, pa: multiples of a page.  prot: entry bits.
+ * Context: task, no spinlocks; may sleep.  The range is the caller's.
+ * Errors: 0; -ENOMEM: nothing of the range is mapped, tables made stay.  Where
+ *   something is mapped already the same, and a report.
+ * unmap_kernel_range clears the entries of whole leaves and does not flush: the
+ * caller does, before the frames are used again.
  */
-extern pte_t *init_pgd;
 int map_kernel_range(unsigned long start, unsigned long end, phys_addr_t pa,
 		     u64 prot, unsigned int max_level);
 int map_kernel_pages(unsigned long start, unsigned long end,
@@ -150,10 +167,14 @@ void unmap_kernel_range(unsigned long start, unsigned long end);
  */
 void pgtable_init(void);
 
-/* Panics with what is wrong; the caller keeps the tree still. */
+/* pgtable_validate - panics with what is wrong; nobody changes the tree. */
 void pgtable_validate(pte_t *root);
 
-/* Every non-empty leaf of [start, end), in order; non-zero stops. */
+/*
+ * pgtable_for_each - fn for every non-empty leaf of [start, end), in order.
+ * Context: the caller keeps the tables alive; fn's beyond that.
+ * Result: 0, or the first that fn returned which was not, and ended it.
+ */
 int pgtable_for_each(pte_t *root, unsigned long start, unsigned long end,
 		     int (*fn)(pte_t *ptep, unsigned int level,
 			       unsigned long addr, void *arg),

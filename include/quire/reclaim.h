@@ -35,7 +35,12 @@ struct reclaim_ops {
 	void (*dump_stack)(void);
 };
 
-/* NULL members: that step does not exist (yet).  May be replaced. */
+/*
+ * register_reclaim_ops - who is asked from now on when memory is short.
+ * ops stays the caller's and must live on; a NULL member: that step does not
+ * exist, NULL ops: none does.  May be replaced.
+ * Context: any; a request under way may still ask the one before.
+ */
 void register_reclaim_ops(const struct reclaim_ops *ops);
 
 /*

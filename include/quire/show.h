@@ -23,6 +23,12 @@ struct seq_buf {
 	bool overflow;
 };
 
+/*
+ * seq_buf_init - an empty text in buf, of size bytes with its NUL.
+ * seq_printf (conversions: quire/printk.h), seq_puts, seq_putc add to it; once
+ * something did not fit, or just so, overflow is set and stays.
+ * Context: any.  buf is the caller's.
+ */
 void seq_buf_init(struct seq_buf *s, char *buf, size_t size);
 void seq_printf(struct seq_buf *s, const char *fmt, ...) __printf(2, 3);
 void seq_puts(struct seq_buf *s, const char *str);
@@ -112,7 +118,12 @@ struct mm_resource {
 void show_iomem(struct seq_buf *s, struct mm_resource *resources,
 		unsigned int nr, bool hidden);
 
-/* Formats of proc(5); task context. */
+/*
+ * show_meminfo - the whole file below /proc of that name, as proc(5) says.
+ * Context: task, no spinlocks; may sleep.  Those of a process take mmap_lock
+ *   for reading; the caller holds the mm (mm_users).
+ * Errors: what does not fit is cut off, and s->overflow set.
+ */
 void show_meminfo(struct seq_buf *s);
 void show_buddyinfo(struct seq_buf *s);
 void show_pagetypeinfo(struct seq_buf *s);

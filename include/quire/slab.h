@@ -81,9 +81,14 @@ static __always_inline unsigned int kmalloc_index(size_t size)
 
 /*
  * kmem_cache_create - a cache of objects of size bytes.
- * ctor runs once on each object when its slab is made; objects must come
- * back in that state.  Errors: NULL (no memory, size 0 or above
- * KMALLOC_MAX_SIZE, align not a power of two); SLAB_PANIC stops the machine.
+ * name is copied.  align: 0 or a power of two.  ctor runs once on each object
+ * when its slab is made; objects must come back in that state.
+ * Context: task, may sleep.
+ * Result: a cache, ended by kmem_cache_destroy(); it may be one that exists
+ *   already and suits, shared (SLAB_NO_MERGE, ctor and debugging prevent that).
+ * Errors: NULL: no memory, size 0 or above KMALLOC_MAX_SIZE, align not a power
+ *   of two or above a page; with SLAB_PANIC that stops the machine.
+ * Source: mm-api.rst.
  */
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
@@ -93,36 +98,68 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 	kmem_cache_create(#s, sizeof(struct s), __alignof__(struct s), \
 			  (flags), NULL)
 /*
- * One user fewer; the last one's call gives all back.  Objects still in use are
- * reported, by address and with SLAB_STORE_USER by who allocated them, and the
- * cache is leaked whole.  NULL does nothing.
+ * kmem_cache_destroy - one user fewer; the last one's call gives all back.
+ * Context: task, no spinlocks; waits for a grace period with
+ *   SLAB_TYPESAFE_BY_RCU.  Nobody may be in a call for s.  NULL does nothing.
+ * Errors: objects still in use are reported, by address and with
+ *   SLAB_STORE_USER by who allocated them, and the cache is leaked whole.
  */
 void kmem_cache_destroy(struct kmem_cache *s);
+/*
+ * kmem_cache_alloc - one object; kmem_cache_alloc_node: from a slab of nid, if
+ * there is memory, NUMA_NO_NODE: wherever; kmem_cache_zalloc: zeroes.
+ * Context: as gfp says (quire/gfp.h); any with one that cannot sleep.
+ * Result: the caller's until kmem_cache_free() or kfree().  Contents: as ctor
+ *   or the last user left them; __GFP_ZERO is not for caches with a ctor.
+ * Errors: NULL: no memory, nothing changed.
+ */
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfp);
 void *kmem_cache_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid);
 static inline void *kmem_cache_zalloc(struct kmem_cache *s, gfp_t gfp)
 {
 	return kmem_cache_alloc(s, gfp | __GFP_ZERO);
 }
+/*
+ * kmem_cache_free - give obj, which is of s, back.
+ * Context: any; no spinlock of rank SLAB_NODE or above.
+ * Errors: what is not an object of s is reported and left alone.
+ */
 void kmem_cache_free(struct kmem_cache *s, void *obj);
-/* All or nothing: nr, or 0. */
+/*
+ * kmem_cache_alloc_bulk - nr objects into objs[], or none.
+ * Context: as kmem_cache_alloc().
+ * Result: nr, or 0: no memory; objs[] then holds nothing of use.
+ */
 int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t nr,
 			  void **objs);
-/* s NULL: whatever kfree() takes. */
+/*
+ * kmem_cache_free_bulk - nr objects of s back; s NULL, or kfree_bulk(): each
+ * is whatever kfree() takes.
+ * Context: as kmem_cache_free().
+ */
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **objs);
 static inline void kfree_bulk(size_t nr, void **objs)
 {
 	kmem_cache_free_bulk(NULL, nr, objs);
 }
-/* Give this processor's free objects and all empty slabs back; 0. */
+/*
+ * kmem_cache_shrink - give the caller's processor's free objects and all empty
+ * slabs back.
+ * Context: task.
+ * Result: 0.  What other processors keep stays, where Linux takes it too.
+ */
 int kmem_cache_shrink(struct kmem_cache *s);
+/* The bytes of an object that are the caller's; the name.  Context: any. */
 unsigned int kmem_cache_size(const struct kmem_cache *s);
 const char *kmem_cache_name(const struct kmem_cache *s);
 
 /*
- * kmalloc - size bytes, aligned to 8 and, when a power of two, to the size.
- * Context: as gfp says.  Result: the caller's, freed with kfree();
- * ZERO_SIZE_PTR for 0; NULL: no memory, or above KMALLOC_MAX_SIZE.
+ * kmalloc - size bytes, aligned to 8; a power of two up to a page to itself,
+ * more than that to a page.  kzalloc: zeroes; kmalloc_node: near nid if it can.
+ * Context: as gfp says (quire/gfp.h).
+ * Result: the caller's, freed with kfree(); ZERO_SIZE_PTR for 0.
+ * Errors: NULL: no memory, or above KMALLOC_MAX_SIZE; nothing changed.
+ * Source: memory-allocation.rst.
  */
 void *__kmalloc(size_t size, gfp_t gfp);     /* size not constant */
 void *kmalloc_large(size_t size, gfp_t gfp); /* frames of its own */
@@ -145,7 +182,12 @@ static __always_inline void *kzalloc(size_t size, gfp_t gfp)
 	return kmalloc(size, gfp | __GFP_ZERO);
 }
 
-/* NULL when n * size overflows. */
+/*
+ * kmalloc_array - n times size bytes; kcalloc: zeroes.
+ * Context: as kmalloc().
+ * Result: as kmalloc().
+ * Errors: as kmalloc(), and NULL when n * size overflows.
+ */
 static inline void *kmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
@@ -160,22 +202,47 @@ static inline void *kcalloc(size_t n, size_t size, gfp_t gfp)
 	return kmalloc_array(n, size, gfp | __GFP_ZERO);
 }
 
-/* What kmalloc(size) really gives; size itself if it gives nothing. */
+/*
+ * kmalloc_size_roundup - the bytes that kmalloc(size) really gives; size itself
+ * if it gives nothing.  Context: any.
+ */
 size_t kmalloc_size_roundup(size_t size);
 
 /*
- * size 0 frees and gives ZERO_SIZE_PTR; failure leaves the old block.  With
- * __GFP_ZERO in this and all calls before for the block, what it grows by is
- * zero.
+ * krealloc - the block p with room for new_size bytes, its contents kept.
+ * p: of kmalloc()'s family; NULL and ZERO_SIZE_PTR hold nothing.  0 frees p.
+ * With __GFP_ZERO in this and all calls before for the block, what it grows by
+ * is zero.
+ * Context: as kmalloc().
+ * Result: p itself while it has the room, also when it has too much; else a
+ *   new block, and p is freed; ZERO_SIZE_PTR for new_size 0.
+ * Errors: NULL: no memory; p is as it was and still the caller's.
  */
 void *krealloc(const void *p, size_t new_size, gfp_t gfp) __must_check;
+/*
+ * kmemdup - a copy of len bytes; kstrdup: of a string; kstrndup: of its first
+ * max bytes at most, ended by a NUL.
+ * Context: as kmalloc().
+ * Result: the caller's, freed with kfree().
+ * Errors: NULL: no memory; of the strings' calls also when s is NULL.
+ */
 void *kmemdup(const void *src, size_t len, gfp_t gfp);
 char *kstrdup(const char *s, gfp_t gfp);
 char *kstrndup(const char *s, size_t max, gfp_t gfp);
-/* Any pointer of the family; NULL and ZERO_SIZE_PTR do nothing. */
+/*
+ * kfree - give back what a call of kmalloc()'s family or kmem_cache_alloc()
+ * gave; kfree_sensitive clears it first.  NULL and ZERO_SIZE_PTR do nothing.
+ * Context: any; no spinlock of rank SLAB_NODE or above.
+ * Errors: what is not an allocated block is reported and left alone.
+ */
 void kfree(const void *p);
-void kfree_sensitive(const void *p); /* cleared first */
-size_t ksize(const void *p);	     /* usable bytes */
+void kfree_sensitive(const void *p);
+/*
+ * ksize - the bytes that may be used of a block: at least those asked for.
+ * Context: any.
+ * Result: 0 for NULL, ZERO_SIZE_PTR and, reported, what is not a block.
+ */
+size_t ksize(const void *p);
 
 /* ---- the whole allocator ---- */
 

@@ -31,7 +31,11 @@ typedef struct spinlock_raw {
 	{                       \
 		.rank = (rank_) \
 	}
-/* lib/lockdep.c: report and panic on a breach of the order. */
+
+/*
+ * lockdep_acquire - with CONFIG_DEBUG_LOCKS: what the calls below note and check.
+ * A breach of the order stops the machine with both locks' ranks.  lib/lockdep.c.
+ */
 void lockdep_acquire(spinlock_t *lock, bool nested, bool trylock);
 void lockdep_release(spinlock_t *lock);
 bool lockdep_held(const spinlock_t *lock);
@@ -39,6 +43,7 @@ bool lockdep_held(const spinlock_t *lock);
 void lockdep_check(bool held, const char *name);
 /* What follows may sleep, if not each time: no spinlock may be held. */
 void might_sleep(void);
+
 #else
 #define SPINLOCK_INIT(rank_) \
 	{                    \
@@ -60,12 +65,17 @@ static inline void might_sleep(void)
 }
 #endif
 
+/* A free lock of this rank (quire/lockorder.h). */
 static inline void spin_lock_init(spinlock_t *lock, enum lock_rank rank)
 {
 	*lock = (spinlock_t)SPINLOCK_INIT(rank);
 	(void)rank;
 }
 
+/*
+ * raw_spin_lock - the word alone: not order-checked, and who holds it keeps
+ * preemption, and interrupts where they matter, away by itself.
+ */
 static inline bool raw_spin_trylock(u32 *word)
 {
 	return !__atomic_exchange_n(word, 1, __ATOMIC_ACQUIRE);
@@ -84,6 +94,14 @@ static inline void raw_spin_unlock(u32 *word)
 	__atomic_store_n(word, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * spin_lock - hold the lock; spin_trylock: if it is free, and says so.
+ * spin_lock_nested: while holding another of the same rank, by a rule of the
+ * callers'.
+ * Context: any, if interrupt handlers take the lock only with interrupts off
+ *   everywhere; every spinlock held is of a lower rank (spin_trylock: any).
+ *   Until spin_unlock() the holder stays on its processor and must not sleep.
+ */
 static inline void spin_lock(spinlock_t *lock)
 {
 	preempt_disable();
@@ -116,11 +134,16 @@ static inline void spin_unlock(spinlock_t *lock)
 	preempt_enable();
 }
 
+/* By anybody: for reports and assertions.  Context: any. */
 static inline bool spin_is_locked(const spinlock_t *lock)
 {
 	return READ_ONCE(lock->locked);
 }
 
+/*
+ * spin_lock_irqsave - spin_lock() with interrupts off until
+ * spin_unlock_irqrestore(), which leaves them as flags say they were.
+ */
 #define spin_lock_irqsave(lock, flags)      \
 	do {                                \
 		(flags) = local_irq_save(); \

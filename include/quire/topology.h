@@ -22,22 +22,32 @@ extern int nr_node_ids;
 
 DECLARE_PER_CPU(int, numa_node);
 
-/* The node of the processor that runs this. */
+/*
+ * numa_node_id - the node of the processor that runs this.
+ * Context: any; with preemption enabled the answer may be old.
+ */
 static inline int numa_node_id(void)
 {
 	return READ_ONCE(*this_cpu_ptr(&numa_node));
 }
 
-/* The node of a possible processor. */
+/* The node of a possible processor, cpu < nr_cpu_ids.  Context: any. */
 static inline int cpu_to_node(unsigned int cpu)
 {
 	return READ_ONCE(*per_cpu_ptr(&numa_node, cpu));
 }
 
-/* Both are below nr_node_ids. */
+/*
+ * node_distance - how far to is from from, as in the machine's table.
+ * Context: any.  Both are 0 .. nr_node_ids-1.
+ * Result: LOCAL_DISTANCE for itself, 254 at most, 255: cannot be reached.
+ */
 unsigned int node_distance(int from, int to);
 
-/* The node itself if it has memory, else the nearest that has. */
+/*
+ * local_memory_node - nid itself if it has memory, else the nearest that has.
+ * Context: any.
+ */
 int local_memory_node(int nid);
 
 /* The node whose memory the processor that runs this gets first. */

@@ -113,6 +113,7 @@ static inline void mod_page_stat(const struct page *page, enum node_stat st,
 void mod_pages_stat(struct page *const *pages, unsigned long nr,
 		    enum node_stat st, long delta);
 
+/* sum_vm_event - of all processors, since the start.  Context: any. */
 unsigned long sum_vm_event(enum vm_event ev);
 
 /*

@@ -29,16 +29,23 @@ struct mm_work {
 	}
 
 /*
- * Have work->fn called once after this; queued already: nothing more.  Any
- * context but NMI; never fails, never sleeps.
+ * mm_work_queue - have work->fn called once after this.
+ * The work is the caller's and must stay until fn has begun; fn may free it.
+ * Context: any but NMI; no spinlock of rank WAITQ or above (port->wake()).
+ *   Never fails, never sleeps.  What is queued already is not queued again.
  */
 void mm_work_queue(struct mm_work *work);
 /*
- * Do all that is queued; was there any?  Task context; sleeps as the works do.
- * A work may queue itself or others again: they are done in the next call.
+ * mm_work_run - do all that is queued, in the order in which it was.
+ * Context: task, no spinlocks; sleeps as the works do.  Several tasks may.
+ * Result: was there any?  What a work queues, itself too, is done by the next
+ *   call.
  */
 bool mm_work_run(void);
-/* Sleep until something is queued.  Task context. */
+/*
+ * mm_work_wait - sleep until something is queued; may return early.
+ * Context: task, no spinlocks.
+ */
 void mm_work_wait(void);
 
 #endif

@@ -45,6 +45,10 @@ struct xarray {
 
 /* What alloc must give: this many bytes, any content, aligned to 8. */
 extern const size_t xa_node_size;
+/*
+ * xa_set_allocator - where all maps' nodes come from; before the first store.
+ * alloc: NULL when it has none.  mm_init() gives it the slab allocator.
+ */
 void xa_set_allocator(void *(*alloc)(gfp_t gfp), void (*free)(void *node));
 
 static inline void xa_init(struct xarray *xa)
@@ -57,22 +61,30 @@ static inline bool xa_empty(const struct xarray *xa)
 	return !xa->root;
 }
 
-/* NULL: nothing there. */
+/* xa_load - the entry at index; NULL: nothing there.  Context: a reader. */
 void *xa_load(const struct xarray *xa, unsigned long index);
 
 /*
  * xa_store - make index map to entry, whatever was there; NULL erases.
- * 0 or -ENOMEM (nothing changed).  Replacing and erasing never fail.
+ * Context: a writer; sleeps as gfp says.
+ * Errors: 0 or -ENOMEM (nothing changed).  Replacing and erasing never fail.
+ *   Linux's returns what was there, or an error as an entry.
  */
 int xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
-/* The same, but -EBUSY if index is taken. */
+/* The same, but -EBUSY if index is taken; entry is not NULL. */
 int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
-/* What was there, or NULL. */
+/*
+ * xa_erase - nothing at index any more; nodes left empty are freed.
+ * Context: a writer; never sleeps.
+ * Result: what was there, or NULL.
+ */
 void *xa_erase(struct xarray *xa, unsigned long index);
 
 /*
- * The first entry at *index or above, up to max inclusive, its place in
- * *index; NULL leaves *index alone.  xa_find_after begins one above.
+ * xa_find - the first entry at *index or above; xa_find_after: above it.
+ * max: the last index that is looked at.
+ * Context: a reader.
+ * Result: the entry, and its place in *index; NULL: none, *index as it was.
  */
 void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long max);
 void *xa_find_after(const struct xarray *xa, unsigned long *index,
@@ -85,7 +97,11 @@ void *xa_find_after(const struct xarray *xa, unsigned long *index,
 #define xa_for_each(xa, index, entry) \
 	xa_for_each_range(xa, index, entry, 0, ~0UL)
 
-/* Forget everything and free the nodes; the entries are the caller's. */
+/*
+ * xa_destroy - forget everything and free the nodes; the entries are the
+ * caller's.  The map is empty then and may be used again.
+ * Context: a writer.
+ */
 void xa_destroy(struct xarray *xa);
 
 /* ---- reserved nodes ---- */
@@ -98,10 +114,19 @@ struct xa_pool {
 
 #define XA_POOL_INIT ((struct xa_pool){NULL, 0, 0})
 
-/* As xa_store, with nodes of the pool only; -ENOMEM notes the need there. */
+/*
+ * xa_store_pool - as xa_store(), with nodes of the pool only.
+ * Context: a writer; never sleeps.
+ * Errors: 0; -ENOMEM: the pool has too few, and notes how many it would take;
+ *   nothing changed.
+ */
 int xa_store_pool(struct xarray *xa, unsigned long index, void *entry,
 		  struct xa_pool *pool);
-/* Bring the pool to what was wanted, at least 1; 0 or -ENOMEM. */
+/*
+ * xa_pool_fill - bring the pool to what was wanted, at least 1 node.
+ * Context: as gfp says.
+ * Errors: 0; -ENOMEM: what it got stays in the pool, for xa_pool_drain().
+ */
 int xa_pool_fill(struct xa_pool *pool, gfp_t gfp);
 void xa_pool_drain(struct xa_pool *pool);
 
