@@ -181,6 +181,7 @@ void kernel_main(const struct x86_boot_info *info)
 	signals_init();
 	futex_init();
 	oom_init();
+	mm_syscalls_init();
 	vfs_init();
 	if (IS_ERR(kthread_run_as(init_thread, NULL, "init", 1, NULL)))
 		panic("no memory for the first thread");

@@ -42,6 +42,10 @@ void __noreturn machine_halt(void);
  */
 void run_program(void);
 
+/* ---- mm_syscalls.c ---- */
+/* Tell the memory manager what the running program may do. */
+void mm_syscalls_init(void);
+
 /* ---- leakcheck.c ---- */
 /* What is in use now, with everything that is only cached given back. */
 void leakcheck_begin(void);

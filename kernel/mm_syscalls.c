@@ -4,12 +4,13 @@
  *
  * Everything about memory happens in mm/; here descriptors become files.
  * Sources: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2),
- * mincore(2), msync(2).
+ * mlock(2), mincore(2), msync(2), capabilities(7).
  */
 #include <quire/mm.h>
 #include <quire/pagemap.h>
 
 #include "kernel/fs.h"
+#include "kernel/main.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 
@@ -144,4 +145,45 @@ SYSCALL_DEFINE3(msync, unsigned long, start, size_t, len, int, flags)
 	err = check_mapped(current->mm, start, end, flags);
 	mmap_read_unlock(current->mm);
 	return err;
+}
+
+/* ---- mlock ---- */
+
+SYSCALL_DEFINE2(mlock, unsigned long, start, size_t, len)
+{
+	return vm_mlock(current->mm, start, len, false);
+}
+
+SYSCALL_DEFINE3(mlock2, unsigned long, start, size_t, len, int, flags)
+{
+	if (flags & ~MLOCK_ONFAULT)
+		return -EINVAL;
+	return vm_mlock(current->mm, start, len, flags & MLOCK_ONFAULT);
+}
+
+SYSCALL_DEFINE2(munlock, unsigned long, start, size_t, len)
+{
+	return vm_munlock(current->mm, start, len);
+}
+
+SYSCALL_DEFINE1(mlockall, int, flags)
+{
+	return vm_mlockall(current->mm, flags);
+}
+
+SYSCALL_DEFINE0(munlockall)
+{
+	return vm_munlockall(current->mm);
+}
+
+/* Root may, as long as there are no other capabilities. */
+static bool may(enum mm_capability cap)
+{
+	(void)cap;
+	return capable_root();
+}
+
+void mm_syscalls_init(void)
+{
+	mm_capable = may;
 }

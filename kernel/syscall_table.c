@@ -25,7 +25,8 @@
 	X(14, rt_sigprocmask) X(15, rt_sigreturn) X(16, ioctl) \
 	X(17, pread64) X(18, pwrite64) X(19, readv) X(20, writev) \
 	X(21, access) X(22, pipe) X(23, select) X(24, sched_yield) \
-	X(25, mremap) X(26, msync) X(27, mincore) X(28, madvise) X(32, dup) X(33, dup2) X(34, pause) \
+	X(25, mremap) X(26, msync) X(27, mincore) X(28, madvise) \
+	X(32, dup) X(33, dup2) X(34, pause) \
 	X(35, nanosleep) X(36, getitimer) X(37, alarm) X(38, setitimer) \
 	X(39, getpid) X(40, sendfile) X(56, clone) X(57, fork) X(58, vfork) \
 	X(59, execve) X(60, exit) X(61, wait4) X(62, kill) X(63, uname) \
@@ -45,6 +46,7 @@
 	X(129, rt_sigqueueinfo) X(130, rt_sigsuspend) X(131, sigaltstack) \
 	X(132, utime) X(133, mknod) X(135, personality) X(137, statfs) \
 	X(138, fstatfs) X(140, getpriority) X(141, setpriority) \
+	X(149, mlock) X(150, munlock) X(151, mlockall) X(152, munlockall) \
 	X(157, prctl) X(158, arch_prctl) X(160, setrlimit) X(161, chroot) \
 	X(162, sync) X(165, mount) X(166, umount2) X(169, reboot) \
 	X(170, sethostname) X(171, setdomainname) X(186, gettid) X(187, readahead) \
@@ -62,6 +64,7 @@
 	X(292, dup3) X(293, pipe2) X(295, preadv) X(296, pwritev) \
 	X(297, rt_tgsigqueueinfo) X(302, prlimit64) X(306, syncfs) \
 	X(309, getcpu) X(316, renameat2) X(318, getrandom) X(319, memfd_create) X(322, execveat) \
+	X(325, mlock2) \
 	X(327, preadv2) X(328, pwritev2) X(332, statx) X(334, rseq) \
 	X(435, clone3) X(436, close_range) X(439, faccessat2)
 /* clang-format on */

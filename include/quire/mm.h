@@ -45,6 +45,7 @@ struct address_space;
 #define VM_RAND_READ	0x00010000UL /* rr */
 #define VM_DONTCOPY	0x00020000UL /* dc */
 #define VM_DONTEXPAND	0x00040000UL /* de */
+#define VM_LOCKONFAULT	0x00080000UL /* lf */
 #define VM_ACCOUNT	0x00100000UL /* ac */
 #define VM_NORESERVE	0x00200000UL /* nr */
 #define VM_WIPEONFORK	0x02000000UL /* wf */
@@ -62,8 +63,23 @@ struct address_space;
 
 /* The least room below a stack area (Linux's stack_guard_gap). */
 #define STACK_GUARD_GAP (256UL << PAGE_SHIFT)
-/* Lowest address that can be mapped (vm.mmap_min_addr). */
-#define MMAP_MIN_ADDR 65536UL
+/* Below this only MM_CAP_SYS_RAWIO may map (vm.mmap_min_addr). */
+extern unsigned long sysctl_mmap_min_addr;
+
+/*
+ * What the running program may do beyond its limits.  The kernel fills in the
+ * answer for whoever makes the call at hand; NULL: nobody may.  Any context.
+ */
+enum mm_capability {
+	MM_CAP_IPC_LOCK,  /* lock more than RLIMIT_MEMLOCK */
+	MM_CAP_SYS_ADMIN, /* use the administrator's reserve */
+	MM_CAP_SYS_RAWIO, /* map below mmap_min_addr */
+};
+extern bool (*mm_capable)(enum mm_capability cap);
+static inline bool mm_has_cap(enum mm_capability cap)
+{
+	return mm_capable && mm_capable(cap);
+}
 
 /* What a fault was, and how it went. */
 #define FAULT_FLAG_WRITE       0x01
@@ -255,6 +271,16 @@ unsigned long vm_brk(struct mm_struct *mm, unsigned long brk);
 int vm_madvise(struct mm_struct *mm, unsigned long start, size_t len,
 	       int advice);
 
+/*
+ * mlock(2) and friends.  On ENOMEM areas in front of a hole are locked; on
+ * EAGAIN the memory is locked but not all of it could be faulted in.
+ */
+int vm_mlock(struct mm_struct *mm, unsigned long start, size_t len,
+	     bool on_fault);
+int vm_munlock(struct mm_struct *mm, unsigned long start, size_t len);
+int vm_mlockall(struct mm_struct *mm, int flags); /* MCL_ */
+int vm_munlockall(struct mm_struct *mm);
+
 /* ---- exec ---- */
 
 struct mm_layout {
@@ -371,6 +397,8 @@ static inline unsigned long get_mm_counter(const struct mm_struct *mm,
 }
 /* Pages promised to private writable areas: Committed_AS. */
 unsigned long vm_committed_pages(void);
+/* What they may come to under vm.overcommit_memory 2: CommitLimit. */
+unsigned long vm_commit_limit(void);
 /* vm.max_map_count */
 extern unsigned int sysctl_max_map_count;
 

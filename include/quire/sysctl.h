@@ -56,4 +56,24 @@ int percpu_pagelist_high_fraction_set(const s64 *values, unsigned int nr);
 int lowmem_reserve_ratio_get(s64 *values);
 int lowmem_reserve_ratio_set(const s64 *values, unsigned int nr);
 
+/*
+ * overcommit_memory: 0 guess, 1 always, 2 never; overcommit_ratio in percent of
+ * RAM or overcommit_kbytes, whichever was written last (the other reads 0); and
+ * what 2 leaves to the administrator and, at most, to each user's rescue.
+ */
+int overcommit_memory_get(s64 *values);
+int overcommit_memory_set(const s64 *values, unsigned int nr);
+int overcommit_ratio_get(s64 *values);
+int overcommit_ratio_set(const s64 *values, unsigned int nr);
+int overcommit_kbytes_get(s64 *values);
+int overcommit_kbytes_set(const s64 *values, unsigned int nr);
+int user_reserve_kbytes_get(s64 *values);
+int user_reserve_kbytes_set(const s64 *values, unsigned int nr);
+int admin_reserve_kbytes_get(s64 *values);
+int admin_reserve_kbytes_set(const s64 *values, unsigned int nr);
+
+/* mmap_min_addr, in bytes; to set it takes MM_CAP_SYS_RAWIO (-EPERM). */
+int mmap_min_addr_get(s64 *values);
+int mmap_min_addr_set(const s64 *values, unsigned int nr);
+
 #endif

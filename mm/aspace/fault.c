@@ -488,7 +488,7 @@ static int stack_may_grow(const struct vm_area_struct *vma, unsigned long addr,
 	const struct vm_area_struct *prev = vma_prev(vma);
 	const struct mm_struct *mm = vma->vm_mm;
 
-	if (addr < MMAP_MIN_ADDR)
+	if (addr < READ_ONCE(sysctl_mmap_min_addr))
 		return -EPERM;
 	if (prev && prev->vm_end > addr)
 		return -ENOMEM;
@@ -520,7 +520,7 @@ int expand_stack(struct vm_area_struct *vma, unsigned long addr)
 	err = stack_may_grow(vma, addr, nr_pages);
 	if (err)
 		return err;
-	if ((vma->vm_flags & VM_ACCOUNT) && vm_charge(nr_pages))
+	if ((vma->vm_flags & VM_ACCOUNT) && vm_charge(mm, nr_pages))
 		return -ENOMEM;
 	vma_move_bounds(vma, addr, vma->vm_end, vma->vm_pgoff - nr_pages);
 	vm_stat_account(mm, vma->vm_flags, (long)nr_pages);

@@ -191,7 +191,7 @@ static unsigned long search_area(struct mm_struct *mm, struct gap_search *s,
 		s->high = min(MAP_32BIT_END, TASK_SIZE);
 		return search_bottomup(mm, s);
 	}
-	s->low = MMAP_MIN_ADDR;
+	s->low = max(PAGE_SIZE, READ_ONCE(sysctl_mmap_min_addr));
 	s->high = mm->mmap_base;
 	addr = search_topdown(mm, s);
 	if (likely(addr != NO_GAP))
@@ -208,7 +208,7 @@ static unsigned long check_fixed(unsigned long addr, unsigned long len)
 		return (unsigned long)-ENOMEM;
 	if (!IS_ALIGNED(addr, PAGE_SIZE))
 		return (unsigned long)-EINVAL;
-	if (addr < MMAP_MIN_ADDR)
+	if (below_min_addr(addr))
 		return (unsigned long)-EPERM;
 	return addr;
 }

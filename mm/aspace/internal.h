@@ -366,14 +366,25 @@ static inline int mlock_future_check(const struct mm_struct *mm,
 {
 	if (!(flags & VM_LOCKED))
 		return 0;
-	if (mm->locked_vm + NR_PAGES(len) > NR_PAGES(mm->rlim_memlock))
+	if (mm->locked_vm + NR_PAGES(len) > NR_PAGES(mm->rlim_memlock) &&
+	    !mm_has_cap(MM_CAP_IPC_LOCK))
 		return -EAGAIN;
 	return 0;
 }
 
 /* Promise pages to private writable memory; -ENOMEM: more than there is. */
-int vm_charge(unsigned long nr_pages);
+int vm_charge(const struct mm_struct *mm, unsigned long nr_pages);
 void vm_uncharge(unsigned long nr_pages);
+/* Does MAP_NORESERVE mean anything? */
+bool vm_honours_noreserve(void);
+/* mlock.c: may anything be locked at all? */
+bool may_lock(const struct mm_struct *mm);
+
+static inline bool below_min_addr(unsigned long addr)
+{
+	return addr < READ_ONCE(sysctl_mmap_min_addr) &&
+	       !mm_has_cap(MM_CAP_SYS_RAWIO);
+}
 
 static inline bool vm_accountable(unsigned long flags)
 {

@@ -274,12 +274,13 @@ static struct vm_area_struct *copy_area(struct mm_struct *mm,
 		return NULL;
 	vma_copy(vma, src);
 	vma_set_range(vma, src->vm_start, src->vm_end, src->vm_pgoff);
-	if ((vma->vm_flags & VM_ACCOUNT) && vm_charge(vma_pages(vma))) {
+	if ((vma->vm_flags & VM_ACCOUNT) &&
+	    vm_charge(src->vm_mm, vma_pages(vma))) {
 		vma_free(vma);
 		return NULL;
 	}
 	WRITE_ONCE(vma->vm_mm, mm);
-	vma->vm_flags &= ~VM_LOCKED;
+	vma->vm_flags &= ~(VM_LOCKED | VM_LOCKONFAULT);
 	if (vma->vm_flags & VM_WIPEONFORK)
 		vma->anon_id = 0;
 	else if (vma->anon_id)

@@ -365,7 +365,7 @@ static int mmap_region(struct mm_struct *mm, struct new_map *map)
 			return -ENOMEM;
 	}
 	if (vm_accountable(map->flags)) {
-		err = vm_charge(nr_pages);
+		err = vm_charge(mm, nr_pages);
 		if (err)
 			return err;
 		map->flags |= VM_ACCOUNT;
@@ -474,7 +474,7 @@ static int check_anonymous(struct new_map *map, unsigned long flags)
 static int check_locked(const struct mm_struct *mm, unsigned long flags,
 			unsigned long vm_flags, unsigned long len)
 {
-	if ((flags & MAP_LOCKED) && !mm->rlim_memlock)
+	if ((flags & MAP_LOCKED) && !may_lock(mm))
 		return -EPERM;
 	return mlock_future_check(mm, vm_flags, len);
 }
@@ -509,7 +509,7 @@ static unsigned long do_mmap(struct mm_struct *mm, struct new_map *map,
 		map->flags |= VM_GROWSDOWN;
 	if (flags & MAP_LOCKED)
 		map->flags |= VM_LOCKED;
-	if (flags & MAP_NORESERVE)
+	if ((flags & MAP_NORESERVE) && vm_honours_noreserve())
 		map->flags |= VM_NORESERVE;
 	err = check_locked(mm, flags, map->flags, len);
 	if (!err)
@@ -537,8 +537,8 @@ unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
 		flags |= MAP_FIXED;
 	if (!(flags & MAP_FIXED)) {
 		addr &= PAGE_MASK;
-		if (addr && addr < MMAP_MIN_ADDR)
-			addr = MMAP_MIN_ADDR;
+		if (addr && addr < sysctl_mmap_min_addr)
+			addr = sysctl_mmap_min_addr;
 	}
 	len = PAGE_ALIGN(len);
 	if (!len)

@@ -50,7 +50,7 @@ TEST(a_low_hint_is_rounded_up_to_the_lowest_address)
 	struct mm_struct *mm = picture_mm("");
 
 	CHECK_EQ(anon(mm, 1, 1, 0, MAP_PRIVATE), mm->mmap_base - PAGE_SIZE);
-	CHECK_EQ(anon(mm, PAGE_SIZE, 1, 0, MAP_PRIVATE), MMAP_MIN_ADDR);
+	CHECK_EQ(anon(mm, PAGE_SIZE, 1, 0, MAP_PRIVATE), sysctl_mmap_min_addr);
 	mmput(mm);
 }
 
@@ -89,8 +89,8 @@ TEST(when_below_mmap_base_is_full_the_search_goes_bottom_up)
 	struct mm_struct *mm = picture_mm("");
 	unsigned long a;
 
-	mm->mmap_base = MMAP_MIN_ADDR + 2 * PAGE_SIZE;
-	CHECK_EQ(anon(mm, 0, 2, 0, MAP_PRIVATE), MMAP_MIN_ADDR);
+	mm->mmap_base = sysctl_mmap_min_addr + 2 * PAGE_SIZE;
+	CHECK_EQ(anon(mm, 0, 2, 0, MAP_PRIVATE), sysctl_mmap_min_addr);
 	a = anon(mm, 0, 1, 0, MAP_PRIVATE);
 	CHECK_EQ(a, mm->mmap_legacy_base);
 	mmput(mm);

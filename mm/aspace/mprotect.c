@@ -120,7 +120,7 @@ static int protect_area(struct vm_area_struct *vma, unsigned long start,
 			return -ENOMEM;
 		if (!(old &
 		      (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
-			err = vm_charge(nr_pages);
+			err = vm_charge(mm, nr_pages);
 			if (err)
 				return err;
 			charged = nr_pages;

@@ -218,7 +218,7 @@ static int grow_in_place(struct remap *r)
 	unsigned long nr_pages = NR_PAGES(delta);
 	struct vm_area_struct *vma = r->vma;
 
-	if ((vma->vm_flags & VM_ACCOUNT) && vm_charge(nr_pages))
+	if ((vma->vm_flags & VM_ACCOUNT) && vm_charge(r->mm, nr_pages))
 		return -ENOMEM;
 	/* The new part may join what follows, too. */
 	if (!vma_merge_hole(r->mm, vma, vma->vm_end, vma->vm_end + delta,
@@ -296,7 +296,8 @@ static void commit_move(struct remap *r)
 		r->vma->anon_id = 0;
 	if (flags & VM_LOCKED) {
 		vma_change_flags(r->vma, r->addr, r->addr + r->old_len,
-				 flags & ~VM_LOCKED, &r->pool);
+				 flags & ~(VM_LOCKED | VM_LOCKONFAULT),
+				 &r->pool);
 		r->mm->locked_vm -= NR_PAGES(r->old_len);
 	}
 }
@@ -353,7 +354,7 @@ static unsigned long move_area(struct remap *r)
 		return (unsigned long)-ENOMEM;
 	if (r->vma->vm_flags & VM_ACCOUNT) {
 		charged = NR_PAGES(r->new_len);
-		if (vm_charge(charged))
+		if (vm_charge(mm, charged))
 			return (unsigned long)-ENOMEM;
 	}
 	/*
@@ -402,7 +403,7 @@ static int check_fixed(const struct remap *r)
 	if (r->addr + r->old_len > r->new_addr &&
 	    r->new_addr + r->new_len > r->addr)
 		return -EINVAL;
-	if (r->new_addr < MMAP_MIN_ADDR)
+	if (below_min_addr(r->new_addr))
 		return -EPERM;
 	return 0;
 }

@@ -68,7 +68,7 @@ void mm_populate(struct mm_struct *mm, unsigned long start, unsigned long len)
 		bool write =
 			(vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 
-		if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+		if ((vma->vm_flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT)) ||
 		    !vma_is_accessible(vma))
 			continue;
 		if (populate_range(mm, vma, max(start, vma->vm_start),

@@ -40,42 +40,29 @@ static int set_max_map_count(const s64 *values, unsigned int nr)
 	return 0;
 }
 
-/* Fixed: nobody may map below. */
-static int get_mmap_min_addr(s64 *values)
-{
-	values[0] = MMAP_MIN_ADDR;
-	return 1;
-}
-
-/* 0, the heuristic, is the only mode there is (mm/aspace/account.c). */
-static int get_overcommit_memory(s64 *values)
-{
-	values[0] = 0;
-	return 1;
-}
-
-static int set_overcommit_memory(const s64 *values, unsigned int nr)
-{
-	(void)values;
-	(void)nr;
-	return 0;
-}
-
 /* clang-format off */
 const struct mm_knob vm_knobs[] = {
 	/* name			mode  nr min	max	   get	set */
+	{"admin_reserve_kbytes", 0644, 1, 0,	INT64_MAX,
+	 admin_reserve_kbytes_get, admin_reserve_kbytes_set},
 	{"lowmem_reserve_ratio", 0644, MAX_NR_ZONES, INT32_MIN, INT32_MAX,
 	 lowmem_reserve_ratio_get, lowmem_reserve_ratio_set},
 	{"max_map_count",	0644, 1, 0,	INT32_MAX,
 	 get_max_map_count,	set_max_map_count},
 	{"min_free_kbytes",	0644, 1, 0,	INT32_MAX,
 	 min_free_kbytes_get,	min_free_kbytes_set},
-	{"mmap_min_addr",	0444, 1, 0,	INT32_MAX,
-	 get_mmap_min_addr,	NULL},
-	{"overcommit_memory",	0644, 1, 0,	0,
-	 get_overcommit_memory,	set_overcommit_memory},
+	{"mmap_min_addr",	0644, 1, 0,	INT64_MAX,
+	 mmap_min_addr_get,	mmap_min_addr_set},
+	{"overcommit_kbytes",	0644, 1, 0,	INT64_MAX,
+	 overcommit_kbytes_get,	overcommit_kbytes_set},
+	{"overcommit_memory",	0644, 1, 0,	2,
+	 overcommit_memory_get,	overcommit_memory_set},
+	{"overcommit_ratio",	0644, 1, 0,	INT32_MAX,
+	 overcommit_ratio_get,	overcommit_ratio_set},
 	{"percpu_pagelist_high_fraction", 0644, 1, 0, INT32_MAX,
 	 percpu_pagelist_high_fraction_get, percpu_pagelist_high_fraction_set},
+	{"user_reserve_kbytes",	0644, 1, 0,	INT64_MAX,
+	 user_reserve_kbytes_get, user_reserve_kbytes_set},
 	{"watermark_boost_factor", 0644, 1, 0,	INT32_MAX,
 	 watermark_boost_factor_get, watermark_boost_factor_set},
 	{"watermark_scale_factor", 0644, 1, WATERMARK_SCALE_FACTOR_MIN,

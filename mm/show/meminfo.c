@@ -52,6 +52,7 @@ void show_meminfo(struct seq_buf *s)
 	line_pages(s, "SUnreclaim:", unreclaimable);
 	line(s, "KernelStack:", node_stat_pages(NST_nr_kernel_stack));
 	line_pages(s, "PageTables:", node_stat_pages(NST_nr_page_table_pages));
+	line_pages(s, "CommitLimit:", vm_commit_limit());
 	line_pages(s, "Committed_AS:", vm_committed_pages());
 	line(s, "VmallocTotal:", (VMALLOC_END - VMALLOC_START) >> 10);
 	line_pages(s, "VmallocUsed:", node_stat_pages(NST_nr_vmalloc));

@@ -186,13 +186,14 @@ static const struct {
 	char letters[3];
 } flag_names[] = {
 	/* In the order of the bits, as Linux prints them. */
-	{VM_READ, "rd"},       {VM_WRITE, "wr"},     {VM_EXEC, "ex"},
-	{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},   {VM_MAYWRITE, "mw"},
-	{VM_MAYEXEC, "me"},    {VM_MAYSHARE, "ms"},  {VM_GROWSDOWN, "gd"},
-	{VM_PFNMAP, "pf"},     {VM_LOCKED, "lo"},    {VM_IO, "io"},
-	{VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"}, {VM_DONTCOPY, "dc"},
-	{VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},   {VM_NORESERVE, "nr"},
-	{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},  {VM_SOFTDIRTY, "sd"},
+	{VM_READ, "rd"},      {VM_WRITE, "wr"},	     {VM_EXEC, "ex"},
+	{VM_SHARED, "sh"},    {VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"},
+	{VM_MAYEXEC, "me"},   {VM_MAYSHARE, "ms"},   {VM_GROWSDOWN, "gd"},
+	{VM_PFNMAP, "pf"},    {VM_LOCKED, "lo"},     {VM_LOCKONFAULT, "lf"},
+	{VM_IO, "io"},	      {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
+	{VM_DONTCOPY, "dc"},  {VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},
+	{VM_NORESERVE, "nr"}, {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},
+	{VM_SOFTDIRTY, "sd"},
 };
 
 static void put_flags(struct seq_buf *s, unsigned long flags)

@@ -3,7 +3,7 @@
 # host's Linux first and then in the machine.
 
 G := $(B)/guest
-GUEST_TESTS := mem fault proc sig thread io leak
+GUEST_TESTS := mem lock fault proc sig thread io leak
 # What is about the kernel and not about a libc: with one is enough.
 GUEST_ATTACKS := limits race secret storm show numa start memfd
 GUEST_FLAGS := -std=gnu11 -O2 -pthread $(GUEST_WARN)
