@@ -56,10 +56,18 @@ compilers()
 
 configs()
 {
-	for c in DEBUG_MM DEBUG_LOCKS FAULT_INJECTION; do
+	for c in DEBUG_MM DEBUG_LOCKS FAULT_INJECTION HIGHMEM; do
 		others=$(echo "$CHECKED" | sed "s/CONFIG_$c=1/CONFIG_$c=0/")
-		for f in $METAL_SRC; do
-			echo "gcc $BASE $METAL -DCONFIG_$c=1 -fsyntax-only $f"
+		# Only simulated machines have frames without an address.
+		alone="gcc $BASE $METAL -DCONFIG_$c=1"
+		sources=$METAL_SRC
+		if [ "$c" = HIGHMEM ]; then
+			alone="gcc $BASE $FREE -Iport/soft -DCONFIG_$c=1"
+			sources=$LIB_SRC
+		fi
+		for f in $sources; do
+			case $f in *_test.c) continue ;; esac
+			echo "$alone -fsyntax-only $f"
 		done
 		for f in $LIB_SRC; do
 			case $f in *_test.c) continue ;; esac

@@ -82,6 +82,13 @@ struct mm_boot {
 	 * none.  What none of them knows is others'.
 	 */
 	const char *cmdline;
+	/*
+	 * Addresses for the page array, 32 bytes for each frame up to the
+	 * highest, a multiple of 2 MiB, not mapped: port->map_page_array()
+	 * maps parts of it.  With several nodes each node's part is its own
+	 * memory then.  NULL: none; the array lies in the direct map.
+	 */
+	void *page_array;
 };
 
 struct port_ops {
@@ -141,6 +148,18 @@ struct port_ops {
 	 * root, a zeroed page of the direct map.  Cannot fail.
 	 */
 	void (*pgd_init)(void *pgd);
+
+	/*
+	 * Map [pa, pa + size) at addr, a part of mm_boot.page_array, for the
+	 * kernel to read and write; all are multiples of PAGE_SIZE, and pa is
+	 * as far from a multiple of 2 MiB as addr where size allows for a
+	 * leaf of it.  Called by mm_init() before there is anything to
+	 * allocate from: new_table() gives zeroed frames of the direct map,
+	 * for ever, or stops the machine.  Cannot fail.  NULL with a
+	 * page_array that is NULL.
+	 */
+	void (*map_page_array)(void *addr, phys_addr_t pa, size_t size,
+			       void *(*new_table)(void));
 };
 
 /*

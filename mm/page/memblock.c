@@ -26,6 +26,7 @@
 
 #include <quire/printk.h>
 #include <quire/string.h>
+#include <quire/topology.h>
 
 #include <arch.h>
 
@@ -56,14 +57,14 @@ static bool ranges_meet(phys_addr_t start, phys_addr_t end,
 
 /*
  * The highest place of size bytes in the usable ranges of avail that meets no
- * unusable range of taken.  Works on the raw map, where both are one array in
+ * unusable range of taken; of one node, or of NUMA_NO_NODE.  Works on the raw map, where both are one array in
  * any order, and on the lists.
  */
 static phys_addr_t find_top_down(const struct mem_range *avail,
 				 unsigned int nr_avail,
 				 const struct mem_range *taken,
 				 unsigned int nr_taken, phys_addr_t size,
-				 phys_addr_t align, phys_addr_t limit)
+				 phys_addr_t align, phys_addr_t limit, int nid)
 {
 	phys_addr_t best = 0;
 	unsigned int i, k;
@@ -71,7 +72,8 @@ static phys_addr_t find_top_down(const struct mem_range *avail,
 	for (i = 0; i < nr_avail; i++) {
 		phys_addr_t end = min(avail[i].end, limit), start;
 
-		if (avail[i].type != MEM_RANGE_USABLE)
+		if (avail[i].type != MEM_RANGE_USABLE ||
+		    (nid != NUMA_NO_NODE && avail[i].nid != nid))
 			continue;
 retry:
 		if (end < size || end - size < avail[i].start)
@@ -91,12 +93,20 @@ retry:
 	return best;
 }
 
+phys_addr_t memblock_find_node(phys_addr_t size, phys_addr_t align, int nid)
+{
+	return find_top_down(memblock.memory.ranges, memblock.memory.nr,
+			     memblock.reserved.ranges, memblock.reserved.nr,
+			     size, align, memblock.limit, nid);
+}
+
 phys_addr_t memblock_find(phys_addr_t size, phys_addr_t align,
 			  phys_addr_t limit)
 {
 	return find_top_down(memblock.memory.ranges, memblock.memory.nr,
 			     memblock.reserved.ranges, memblock.reserved.nr,
-			     size, align, min(limit, memblock.limit));
+			     size, align, min(limit, memblock.limit),
+			     NUMA_NO_NODE);
 }
 
 static void remove_at(struct memblock_list *list, unsigned int i)
@@ -260,7 +270,8 @@ static void presize_lists(const struct mm_boot *boot)
 		if (i)
 			below = min(below, __pa(lists[i - 1]->ranges));
 		pa = find_top_down(boot->ranges, boot->nr_ranges, boot->ranges,
-				   boot->nr_ranges, size, PAGE_SIZE, below);
+				   boot->nr_ranges, size, PAGE_SIZE, below,
+				   NUMA_NO_NODE);
 		if (!pa)
 			panic("memblock: no memory for a map of %u ranges",
 			      boot->nr_ranges);
@@ -305,7 +316,19 @@ void memblock_init(const struct mm_boot *boot)
 	memblock_validate();
 }
 
-void *memblock_try_alloc(size_t size, size_t align)
+/* Is what is left of the last frame given out on the node? */
+static bool slack_is_on(int nid)
+{
+	const struct mem_range *r = memblock.memory.ranges;
+
+	if (nid == NUMA_NO_NODE)
+		return true;
+	while (r->end <= memblock.slack_start)
+		r++;
+	return r->nid == nid;
+}
+
+void *memblock_try_alloc_node(size_t size, size_t align, int nid)
 {
 	phys_addr_t pa = 0;
 	void *va;
@@ -316,10 +339,11 @@ void *memblock_try_alloc(size_t size, size_t align)
 	 * The lists know whole frames only.  What the last allocation left of
 	 * its lowest frame serves small requests.
 	 */
-	if (memblock.slack_end - memblock.slack_start >= size)
+	if (memblock.slack_end - memblock.slack_start >= size &&
+	    slack_is_on(nid))
 		pa = ALIGN_DOWN(memblock.slack_end - size, align);
 	if (pa < memblock.slack_start || !pa) {
-		pa = memblock_find(size, align, ~(phys_addr_t)0);
+		pa = memblock_find_node(size, align, nid);
 		if (!pa)
 			return NULL;
 		memblock_reserve(pa, pa + size);
@@ -329,6 +353,11 @@ void *memblock_try_alloc(size_t size, size_t align)
 	va = __va(pa);
 	memset(va, 0, size);
 	return va;
+}
+
+void *memblock_try_alloc(size_t size, size_t align)
+{
+	return memblock_try_alloc_node(size, align, NUMA_NO_NODE);
 }
 
 void *memblock_alloc(size_t size, size_t align)

@@ -52,10 +52,15 @@ void memblock_unreserve(phys_addr_t start, phys_addr_t end);
  */
 void *memblock_try_alloc(size_t size_bytes, size_t align);
 void *memblock_alloc(size_t size_bytes, size_t align);
+/* The same of this node's memory alone; of any with NUMA_NO_NODE. */
+void *memblock_try_alloc_node(size_t size_bytes, size_t align, int nid);
 
 /* Highest free place of this size below limit; its start, or 0. */
 phys_addr_t memblock_find(phys_addr_t size_bytes, phys_addr_t align,
 			  phys_addr_t limit);
+/* The same of one node; NUMA_NO_NODE: of any. */
+phys_addr_t memblock_find_node(phys_addr_t size_bytes, phys_addr_t align,
+			       int nid);
 /* Is all of the range memory that nobody has reserved? */
 bool memblock_is_free(phys_addr_t start, phys_addr_t end);
 /* Does any of it lie in the list? */

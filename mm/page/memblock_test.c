@@ -134,9 +134,9 @@ TEST(memblock_finds_the_highest_gap_below_the_limit)
 	struct mem_range avail = frames(2, 8, 0), taken = frames(5, 7, 0);
 
 	taken.type = MEM_RANGE_RESERVED;
-#define FIND(size, align, limit)                                \
-	(find_top_down(&avail, 1, &taken, 1, (size)*PAGE_SIZE,  \
-		       (align)*PAGE_SIZE, (limit)*PAGE_SIZE) >> \
+#define FIND(size, align, limit)                                              \
+	(find_top_down(&avail, 1, &taken, 1, (size)*PAGE_SIZE,                \
+		       (align)*PAGE_SIZE, (limit)*PAGE_SIZE, NUMA_NO_NODE) >> \
 	 PAGE_SHIFT)
 	CHECK_EQ(FIND(1, 1, 99), 7);
 	CHECK_EQ(FIND(2, 1, 99), 3);
@@ -152,11 +152,36 @@ TEST(memblock_never_gives_frame_zero)
 {
 	struct mem_range avail = frames(0, 2, 0);
 
-	CHECK_EQ(find_top_down(&avail, 1, NULL, 0, PAGE_SIZE, PAGE_SIZE, ~0UL),
+	CHECK_EQ(find_top_down(&avail, 1, NULL, 0, PAGE_SIZE, PAGE_SIZE, ~0UL,
+			       NUMA_NO_NODE),
 		 PAGE_SIZE);
 	CHECK_EQ(find_top_down(&avail, 1, NULL, 0, 2 * PAGE_SIZE, PAGE_SIZE,
-			       ~0UL),
+			       ~0UL, NUMA_NO_NODE),
 		 0);
+}
+
+/*
+ *   frame     0123456789
+ *   node        000111
+ *   taken          T
+ */
+TEST(memblock_finds_gaps_of_one_node)
+{
+	struct mem_range avail[] = {frames(2, 5, 0), frames(5, 8, 1)};
+	struct mem_range taken = frames(4, 5, 0);
+
+	taken.type = MEM_RANGE_RESERVED;
+#define FIND(frames_, nid)                                                  \
+	(find_top_down(avail, 2, &taken, 1, (frames_)*PAGE_SIZE, PAGE_SIZE, \
+		       ~0UL, nid) >>                                        \
+	 PAGE_SHIFT)
+	CHECK_EQ(FIND(1, NUMA_NO_NODE), 7);
+	CHECK_EQ(FIND(1, 0), 3);
+	CHECK_EQ(FIND(2, 0), 2);
+	CHECK_EQ(FIND(3, 0), 0);
+	CHECK_EQ(FIND(3, 1), 5);
+	CHECK_EQ(FIND(1, 2), 0);
+#undef FIND
 }
 
 TEST(memblock_of_the_running_machine_is_in_order)
@@ -228,6 +253,29 @@ TEST(memblock_small_requests_share_a_frame)
 	CHECK_EQ(__pa(a) >> PAGE_SHIFT, __pa(b) >> PAGE_SHIFT);
 	CHECK(b + 64 <= a && ((uintptr_t)b & 63) == 0);
 	CHECK(__pa(c) >> PAGE_SHIFT != __pa(a) >> PAGE_SHIFT);
+	return_memory();
+}
+
+/* The rest of a frame serves its node only. */
+TEST(memblock_gives_memory_of_the_node_asked_for)
+{
+	phys_addr_t middle;
+	char *a, *b, *c, *d;
+
+	borrow_memory();
+	middle = lent.start + (PAGE_SIZE << (LENT_ORDER - 1));
+	memblock.memory.ranges[0].end = middle;
+	memblock_add(middle, lent.end, 1);
+	a = memblock_try_alloc_node(64, 8, 0);
+	b = memblock_try_alloc_node(64, 8, 0);
+	c = memblock_try_alloc_node(64, 8, 1);
+	d = memblock_try_alloc_node(64, 8, NUMA_NO_NODE);
+	CHECK_EQ(__pa(a) + 64, middle);
+	CHECK(b + 64 == a);
+	CHECK_EQ(__pa(c) + 64, lent.end);
+	CHECK(d + 64 == c);
+	CHECK(!memblock_try_alloc_node(64, 8, 2));
+	CHECK(!memblock_try_alloc_node(PAGE_SIZE << (LENT_ORDER - 1), 8, 0));
 	return_memory();
 }
 

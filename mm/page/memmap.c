@@ -3,10 +3,12 @@
  * memmap.c - the page array: one descriptor for each frame.
  *
  * 1. Idea.  mem_map[pfn] is the descriptor of frame pfn: no table, no search,
- *    in either direction.  The array lies in the direct map, at one fixed
- *    distance for all frames, but only the parts that describe pageblocks
- *    with memory are taken: a hole of the map is a hole of the array, and the
- *    frames that the array would pass over there stay free for other use.
+ *    in either direction.  On a machine of one node the array lies in the
+ *    direct map, at one fixed distance for all frames, but only the parts that
+ *    describe pageblocks with memory are taken: a hole of the map is a hole of
+ *    the array, and the frames that the array would pass over there stay free
+ *    for other use.  With several nodes it has addresses of its own, and each
+ *    node's part is memory of that node (vmemmap.c).
  *
  *	frames   0 [RAM     ]    hole         [RAM  ]
  *	array      [taken   ]  not taken      [taken]     within free RAM
@@ -26,11 +28,10 @@
  * 3. Frames that are not memory but share a pageblock with it, and frames
  *    reserved before the buddy system started, are PG_reserved with one
  *    reference.
- * 4. Limits.  The array must fit into free memory at one distance.  A map of
- *    islands that are further apart, in array terms, than they are large
- *    cannot be served and stops the machine with a message.  Only mem_map's
- *    value depends on this; a port with a virtual range for descriptors can
- *    set it differently.
+ * 4. Limits.  In the direct map the array must fit into free memory at one
+ *    distance.  A map of islands that are further apart, in array terms, than
+ *    they are large gets addresses of its own as well; a port that has none
+ *    for it stops with a message, and there nodes share the one distance.
  * 5. Locking.  pageblock_flags is written under zone->lock and read without.
  */
 #include "mm/page/page.h"
@@ -126,7 +127,7 @@ static phys_addr_t find_base(void)
  * Pageblocks that hold nothing but descriptors have none themselves (L4): they
  * are a hole, and cost the start nothing.
  */
-static void hide_blocks(phys_addr_t start, phys_addr_t end)
+void memmap_hide(phys_addr_t start, phys_addr_t end)
 {
 	const unsigned int shift = PAGE_SHIFT + PAGEBLOCK_ORDER;
 	unsigned long block = DIV_ROUND_UP(start, 1UL << shift);
@@ -135,33 +136,63 @@ static void hide_blocks(phys_addr_t start, phys_addr_t end)
 		pageblock_flags[block] = 0;
 }
 
-void memmap_alloc(void)
+static void take_in_direct_map(phys_addr_t base)
+{
+	struct block_run run = {0, 0};
+
+	mem_map = (struct page *)((uintptr_t)__va(0) + base);
+	while (next_block_run(&run))
+		memblock_reserve(base + descriptors(run.start),
+				 base + descriptors(run.end));
+	run = (struct block_run){0, 0};
+	while (next_block_run(&run))
+		memmap_hide(base + descriptors(run.start),
+			    base + descriptors(run.end));
+}
+
+static void take_on_nodes(void *page_array)
+{
+	struct block_run run = {0, 0};
+
+	mem_map = page_array;
+	while (next_block_run(&run))
+		vmemmap_back(run.start, run.end);
+}
+
+static bool is_on_one_node(void)
+{
+	const struct memblock_list *mem = &memblock.memory;
+	unsigned int i = 1;
+
+	while (i < mem->nr && mem->ranges[i].nid == mem->ranges[0].nid)
+		i++;
+	return i == mem->nr;
+}
+
+void memmap_alloc(const struct mm_boot *boot)
 {
 	const struct memblock_list *mem = &memblock.memory;
 	struct block_run run = {0, 0};
-	phys_addr_t base;
+	phys_addr_t base = NO_BASE;
 
 	max_pfn = mem->ranges[mem->nr - 1].end >> PAGE_SHIFT;
 	if (max_pfn > PFN_NIL)
 		panic("memmap: memory above the largest frame number");
 	pageblock_flags =
 		memblock_alloc(DIV_ROUND_UP(max_pfn, PAGEBLOCK_NR_PAGES), 8);
-	base = find_base();
-	if (base == NO_BASE)
-		panic("memmap: no place for the descriptors of %lu frames",
-		      max_pfn);
-	mem_map = (struct page *)((uintptr_t)__va(0) + base);
-	while (next_block_run(&run)) {
-		memblock_reserve(base + descriptors(run.start),
-				 base + descriptors(run.end));
+	while (next_block_run(&run))
 		memset(pageblock_flags + run.start,
 		       PAGEBLOCK_PRESENT | MIGRATE_MOVABLE,
 		       run.end - run.start);
-	}
-	run = (struct block_run){0, 0};
-	while (next_block_run(&run))
-		hide_blocks(base + descriptors(run.start),
-			    base + descriptors(run.end));
+	if (!boot->page_array || is_on_one_node())
+		base = find_base();
+	if (base != NO_BASE)
+		take_in_direct_map(base);
+	else if (boot->page_array)
+		take_on_nodes(boot->page_array);
+	else
+		panic("memmap: no place for the descriptors of %lu frames",
+		      max_pfn);
 }
 
 static void init_page(struct page *page, u32 flags, u32 refcount)

@@ -33,11 +33,21 @@ static bool is_kept(const void *addr)
 	return !pfn_valid(pfn) || PageReserved(pfn_to_page(pfn));
 }
 
+static bool is_in_direct_map(const void *addr)
+{
+	return addr >= __va(0) &&
+	       addr < __va((phys_addr_t)max_pfn << PAGE_SHIFT);
+}
+
+/* With addresses of its own: vmemmap_test.c. */
 TEST(memmap_lies_in_reserved_memory)
 {
-	unsigned long block;
+	unsigned long block = memblock.memory.ranges[0].start >>
+			      (PAGE_SHIFT + PAGEBLOCK_ORDER);
 
-	for (block = 0; block < max_pfn >> PAGEBLOCK_ORDER; block++) {
+	if (!is_in_direct_map(pfn_to_page(block << PAGEBLOCK_ORDER)))
+		return;
+	for (; block < max_pfn >> PAGEBLOCK_ORDER; block++) {
 		struct page *page = pfn_to_page(block << PAGEBLOCK_ORDER);
 
 		if (!pfn_valid(block << PAGEBLOCK_ORDER))

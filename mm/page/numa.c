@@ -16,9 +16,12 @@
  *    N1  a node is 10 from itself, and more than 10 from every other
  *    N2  every processor's node exists
  *    Sources: ACPI 6.4, 5.2.17; Linux's Documentation/mm/numa.rst.
+ *    What lives for ever and has a place, such as a processor's lists, is
+ *    taken from memblock in the same order.
  * 5. Locking.  Written at start, then only read.
  */
 #include "mm/page/zone.h"
+#include "mm/page/memblock.h"
 
 #include <quire/port.h>
 #include <quire/printk.h>
@@ -46,7 +49,7 @@ static unsigned int declared_distance(const struct mm_boot *boot, int from,
 	return from == to ? LOCAL_DISTANCE : REMOTE_DISTANCE;
 }
 
-static int declared_node(const struct mm_boot *boot, unsigned int cpu)
+int boot_cpu_to_node(const struct mm_boot *boot, unsigned int cpu)
 {
 	return boot->cpu_to_node ? boot->cpu_to_node[cpu] : 0;
 }
@@ -70,15 +73,14 @@ static void check_nodes(const struct mm_boot *boot)
 				      from, d, to); /* N1 */
 		}
 	}
-	for_each_possible_cpu(cpu)
-		if (declared_node(boot, cpu) >= nr_nodes)
+	for (cpu = 0; cpu < boot->nr_cpus; cpu++)
+		if (boot_cpu_to_node(boot, cpu) >= nr_nodes)
 			panic("numa: CPU %u on node %d, there are %d", cpu,
-			      declared_node(boot, cpu), nr_nodes); /* N2 */
+			      boot_cpu_to_node(boot, cpu), nr_nodes); /* N2 */
 }
 
 void numa_init(const struct mm_boot *boot)
 {
-	unsigned int cpu;
 	int from, to;
 
 	check_nodes(boot);
@@ -87,9 +89,15 @@ void numa_init(const struct mm_boot *boot)
 		for (to = 0; to < nr_node_ids; to++)
 			distances[from][to] =
 				(u8)declared_distance(boot, from, to);
+}
+
+void numa_init_cpus(const struct mm_boot *boot)
+{
+	unsigned int cpu;
+
 	for_each_possible_cpu(cpu)
 		WRITE_ONCE(*per_cpu_ptr(&numa_node, cpu),
-			   declared_node(boot, cpu));
+			   boot_cpu_to_node(boot, cpu));
 }
 
 /* Is a tried before b by requests of node nid? */
@@ -103,21 +111,39 @@ static bool is_nearer(int nid, int a, int b)
 	       (b - nid + nr_node_ids) % nr_node_ids;
 }
 
+int next_nearest_node(int from, bool *used)
+{
+	int best = NUMA_NO_NODE, nid;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		if (!used[nid] &&
+		    (best == NUMA_NO_NODE || is_nearer(from, nid, best)))
+			best = nid;
+	if (best != NUMA_NO_NODE)
+		used[best] = true;
+	return best;
+}
+
+void *memblock_alloc_near(size_t size, size_t align, int nid)
+{
+	bool used[MAX_NUMNODES] = {false};
+	void *va = NULL;
+	int at;
+
+	while (!va && (at = next_nearest_node(nid, used)) != NUMA_NO_NODE)
+		va = memblock_try_alloc_node(size, align, at);
+	/* None: this says so. */
+	return va ? va : memblock_alloc(size, align);
+}
+
 void build_zonelist(struct pglist_data *pgdat)
 {
 	bool used[MAX_NUMNODES] = {false};
 	struct zone **z = pgdat->zonelist;
-	int round, nid, i;
+	int best, i;
 
-	for (round = 0; round < nr_node_ids; round++) {
-		int best = NUMA_NO_NODE;
-
-		for (nid = 0; nid < nr_node_ids; nid++)
-			if (!used[nid] &&
-			    (best == NUMA_NO_NODE ||
-			     is_nearer(pgdat->node_id, nid, best)))
-				best = nid;
-		used[best] = true;
+	while ((best = next_nearest_node(pgdat->node_id, used)) !=
+	       NUMA_NO_NODE) {
 		for (i = MAX_NR_ZONES - 1; i >= 0; i--)
 			if (zone_populated(&NODE_DATA(best)->node_zones[i]))
 				*z++ = &NODE_DATA(best)->node_zones[i];

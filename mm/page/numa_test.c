@@ -190,7 +190,7 @@ TEST_MACHINE(impossible_declarations_stop_the_machine, &four_nodes)
 	static const u8 not_ten[] = {11, 20, 20, 10},
 			too_near[] = {10, 20, 10, 10};
 	static const u8 nowhere[] = {0, 1, 2, 0};
-	struct mm_boot boot = {.nr_nodes = 0};
+	struct mm_boot boot = {.nr_nodes = 0, .nr_cpus = 4};
 	char text[128];
 
 	CHECK(soft_catch_panic(declare, &boot, text, sizeof(text)));

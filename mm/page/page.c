@@ -2,9 +2,9 @@
 /*
  * page.c - brings the page allocator up, and verifies all of it.
  *
- * Order of the start: the map (memblock), zones' limits, the processors' areas, descriptors'
- * places, zones, per-CPU lists, and at last the descriptors, which hands all
- * free memory to the buddy system.  From then on memblock gives nothing more.
+ * Order of the start: the map (memblock), distances of nodes, zones' limits,
+ * the processors' areas, descriptors' places, zones, per-CPU lists, and at
+ * last the descriptors, which hands all free memory to the buddy system.  From then on memblock gives nothing more.
  *
  * page_validate() looks at every frame and counts it as exactly one of free in
  * the buddy system, free on a per-CPU list, reserved, or in use:
@@ -24,10 +24,12 @@
 void page_init(const struct mm_boot *boot)
 {
 	memblock_init(boot);
+	numa_init(boot);
 	zone_limits_init(boot);
-	setup_per_cpu_areas(boot->nr_cpus);
-	memmap_alloc();
-	zones_init(boot);
+	setup_per_cpu_areas(boot);
+	numa_init_cpus(boot);
+	memmap_alloc(boot);
+	zones_init();
 	pagesets_init();
 	page_contents_init();
 	memmap_init();

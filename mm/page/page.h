@@ -26,8 +26,8 @@ bool movable_param(const char *name, const char *value);
 /* The same of page_poison=, init_on_alloc= and init_on_free=: poison.c. */
 bool page_param(const char *name, const char *value);
 
-/* percpu.c: every processor's copy; memblock must work. */
-void setup_per_cpu_areas(unsigned int nr_cpus);
+/* percpu.c: every processor's copy; memblock and node_distance() must work. */
+void setup_per_cpu_areas(const struct mm_boot *boot);
 
 /*
  * free_reserved_range - give reserved frames (init sections, the initrd, a

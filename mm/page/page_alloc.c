@@ -93,7 +93,7 @@ static struct page *rmqueue(struct zone *zone, unsigned int order,
 			    unsigned int mt, enum zone_type highest,
 			    unsigned int alloc_flags)
 {
-	struct pcp *pcp = &zone->pageset[smp_processor_id()];
+	struct pcp *pcp = zone->pageset[smp_processor_id()];
 	struct page *page = NULL;
 	unsigned long flags;
 

@@ -285,7 +285,7 @@ TEST_SOFT(free_into_a_busy_list_goes_to_the_buddy_system)
 
 	CHECK(page && run);
 	zone = page_zone(page);
-	pcp = &zone->pageset[smp_processor_id()];
+	pcp = zone->pageset[smp_processor_id()];
 	buddy = zone->free_pages;
 	raw_spin_lock(&pcp->lock.locked);
 	__free_page(page);

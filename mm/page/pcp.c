@@ -224,7 +224,7 @@ void pcp_set_limits(struct zone *zone, unsigned int fraction)
 					 least_size, most);
 	}
 	for_each_possible_cpu(cpu) {
-		struct pcp *pcp = &zone->pageset[cpu];
+		struct pcp *pcp = zone->pageset[cpu];
 
 		raw_spin_lock(&pcp->lock.locked);
 		WRITE_ONCE(pcp->batch, (u16)batch);
@@ -410,7 +410,7 @@ void pcp_decay(void)
 	struct zone *zone;
 
 	for_each_zone(zone)
-		decay(&zone->pageset[cpu]);
+		decay(zone->pageset[cpu]);
 }
 
 void drain_local_pages(void)
@@ -419,7 +419,7 @@ void drain_local_pages(void)
 	struct zone *zone;
 
 	for_each_zone(zone)
-		drain_pcp(&zone->pageset[cpu]);
+		drain_pcp(zone->pageset[cpu]);
 }
 
 void drain_all_pages(void)
@@ -429,7 +429,7 @@ void drain_all_pages(void)
 
 	for_each_zone(zone)
 		for_each_possible_cpu(cpu)
-			drain_pcp(&zone->pageset[cpu]);
+			drain_pcp(zone->pageset[cpu]);
 }
 
 /* On all processors' lists of the zone. */
@@ -439,7 +439,7 @@ unsigned long zone_pcp_pages(const struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		nr += pcp_pages(&zone->pageset[cpu]);
+		nr += pcp_pages(zone->pageset[cpu]);
 	return nr;
 }
 

@@ -12,7 +12,7 @@
 
 static struct pcp *pcp_of(const struct page *page)
 {
-	return &page_zone(page)->pageset[smp_processor_id()];
+	return page_zone(page)->pageset[smp_processor_id()];
 }
 
 TEST(pcp_gives_back_the_frame_freed_last)
@@ -262,7 +262,7 @@ static void give(unsigned long nr)
 
 static struct pcp *only_pcp(void)
 {
-	return &next_zone(NULL)->pageset[0];
+	return next_zone(NULL)->pageset[0];
 }
 
 /* high_min: low mark / 2 processors; high_max: 1/8 of the zone / 2. */

@@ -62,7 +62,9 @@ TEST(percpu_processors_do_not_see_one_anothers_copy)
 #ifndef QUIRE_METAL
 static void set_up(void *arg)
 {
-	setup_per_cpu_areas(*(unsigned int *)arg);
+	struct mm_boot boot = {.nr_cpus = *(unsigned int *)arg};
+
+	setup_per_cpu_areas(&boot);
 }
 
 TEST_SOFT(percpu_an_impossible_number_of_processors_stops_the_start)

@@ -126,7 +126,7 @@ static void show_zone(const struct zone *zone)
 	       KIB(zone_wmark(zone, WMARK_LOW)),
 	       KIB(zone_wmark(zone, WMARK_HIGH)), KIB(zone->present_pages),
 	       KIB(zone->managed_pages), KIB(zone_pcp_pages(zone)),
-	       KIB(pcp_pages(&zone->pageset[smp_processor_id()])));
+	       KIB(pcp_pages(zone->pageset[smp_processor_id()])));
 	for (i = 0; i < MAX_NR_ZONES; i++)
 		len += scnprintf(line + len, sizeof(line) - (size_t)len, " %lu",
 				 READ_ONCE(zone->lowmem_reserve[i]));

@@ -29,7 +29,7 @@ static unsigned long zone_frees(const struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(zone->pageset[cpu].freed);
+		sum += READ_ONCE(zone->pageset[cpu]->freed);
 	return sum;
 }
 
@@ -50,7 +50,7 @@ static unsigned long zone_allocs(const struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += pcp_allocs(&zone->pageset[cpu]);
+		sum += pcp_allocs(zone->pageset[cpu]);
 	return sum;
 }
 
@@ -64,7 +64,7 @@ static unsigned long zone_allocs_other(const struct zone *zone)
 
 	for_each_possible_cpu(cpu)
 		if (cpu_to_node(cpu) != zone->zone_pgdat->node_id)
-			sum += pcp_allocs(&zone->pageset[cpu]);
+			sum += pcp_allocs(zone->pageset[cpu]);
 	return sum;
 }
 
@@ -74,8 +74,8 @@ void count_numa_miss(struct zone *zone, struct zone *preferred,
 {
 	unsigned int cpu = smp_processor_id();
 
-	__atomic_fetch_add(&zone->pageset[cpu].missed, nr, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&preferred->pageset[cpu].foreign, nr,
+	__atomic_fetch_add(&zone->pageset[cpu]->missed, nr, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&preferred->pageset[cpu]->foreign, nr,
 			   __ATOMIC_RELAXED);
 }
 
@@ -83,7 +83,7 @@ void count_numa_interleave(const struct page *page, unsigned int order)
 {
 	struct zone *zone = page_zone(page);
 
-	__atomic_fetch_add(&zone->pageset[smp_processor_id()].interleaved,
+	__atomic_fetch_add(&zone->pageset[smp_processor_id()]->interleaved,
 			   1UL << order, __ATOMIC_RELAXED);
 }
 
@@ -94,7 +94,7 @@ static unsigned long sum_missed(const struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(zone->pageset[cpu].missed);
+		sum += READ_ONCE(zone->pageset[cpu]->missed);
 	return sum;
 }
 
@@ -104,7 +104,7 @@ static unsigned long sum_foreign(const struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(zone->pageset[cpu].foreign);
+		sum += READ_ONCE(zone->pageset[cpu]->foreign);
 	return sum;
 }
 
@@ -114,7 +114,7 @@ static unsigned long sum_interleaved(const struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(zone->pageset[cpu].interleaved);
+		sum += READ_ONCE(zone->pageset[cpu]->interleaved);
 	return sum;
 }
 

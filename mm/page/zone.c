@@ -72,22 +72,41 @@ static enum zone_type pfn_zone_type(unsigned long pfn, unsigned long *end)
 	return pfn < DMA32_END_PFN ? ZONE_DMA32 : ZONE_NORMAL;
 }
 
-struct zone *zone_of_block(unsigned long block, unsigned long *until)
+/* The range that a pageblock with memory belongs to. */
+static const struct mem_range *range_of_block(unsigned long block)
 {
 	const struct mem_range *r = memblock.memory.ranges;
+
+	while (r->end >> PAGE_SHIFT <= block << PAGEBLOCK_ORDER)
+		r++;
+	return r;
+}
+
+/* The first pageblock that begins behind the range. */
+static unsigned long block_behind(const struct mem_range *r)
+{
+	return DIV_ROUND_UP(r->end >> PAGE_SHIFT, PAGEBLOCK_NR_PAGES);
+}
+
+int nid_of_block(unsigned long block, unsigned long *until)
+{
+	const struct mem_range *r = range_of_block(block);
+
+	*until = block_behind(r);
+	return r->nid;
+}
+
+struct zone *zone_of_block(unsigned long block, unsigned long *until)
+{
+	const struct mem_range *r = range_of_block(block);
 	unsigned long pfn = block << PAGEBLOCK_ORDER, end;
 	enum zone_type type = pfn_zone_type(pfn, &end);
 
-	while (r->end >> PAGE_SHIFT <= pfn)
-		r++;
 	if (pfn >= movable_start_pfn(r->nid))
 		type = ZONE_MOVABLE;
 	else
 		end = min(end, movable_start_pfn(r->nid));
-	/* Each later block that the range reaches begins inside it. */
-	end = min(end, (unsigned long)(r->end >> PAGE_SHIFT) +
-			       PAGEBLOCK_NR_PAGES - 1);
-	*until = end >> PAGEBLOCK_ORDER;
+	*until = min(end >> PAGEBLOCK_ORDER, block_behind(r));
 	return &NODE_DATA(r->nid)->node_zones[type];
 }
 
@@ -123,7 +142,8 @@ static void count_range(unsigned long pfn, unsigned long end)
 
 static void init_node(int nid)
 {
-	struct pglist_data *pgdat = memblock_alloc(sizeof(*pgdat), 64);
+	struct pglist_data *pgdat =
+		memblock_alloc_near(sizeof(*pgdat), 64, nid);
 	unsigned int i;
 
 	pgdat->node_id = nid;
@@ -165,13 +185,12 @@ void zone_limits_init(const struct mm_boot *boot)
 					     : start_pfn[highest]);
 }
 
-void zones_init(const struct mm_boot *boot)
+void zones_init(void)
 {
 	const struct memblock_list *mem = &memblock.memory;
 	unsigned int i;
 	int nid, k;
 
-	numa_init(boot);
 	for (nid = 0; nid < nr_node_ids; nid++)
 		init_node(nid);
 	for (i = 0; i < mem->nr; i++)
@@ -221,32 +240,45 @@ static void choose_zones(unsigned int cpu)
 		struct zone *zone = preferred_zone(cpu_to_node(cpu), gfp);
 
 		if (zone)
-			pc->of_gfp[gfp] = &zone->pageset[cpu];
+			pc->of_gfp[gfp] = zone->pageset[cpu];
+	}
+}
+
+/* The processor's lists of all zones lie together, and on its node. */
+static void init_pagesets_of(unsigned int cpu, unsigned int nr_zones)
+{
+	struct pcp *pcp = memblock_alloc_near(nr_zones * sizeof(*pcp),
+					      sizeof(*pcp), cpu_to_node(cpu));
+	struct zone *zone;
+
+	for_each_zone(zone) {
+		unsigned int slot = zone->page_flags >> PAGEFLAGS_ZONE_SHIFT;
+
+		pcp_init(pcp, slot, PCP_BATCH_LEAST);
+		per_cpu_ptr(&page_cpu, cpu)->of_zone[slot] = pcp;
+		zone->pageset[cpu] = pcp++;
 	}
 }
 
 void pagesets_init(void)
 {
+	unsigned int cpu, nr_zones = 0;
 	struct zone *zone;
-	unsigned int cpu;
 
 	pcp_init(&no_pcp, 0, 1);
 	raw_spin_lock(&no_pcp.lock.locked); /* for ever: nothing gets in */
 	for_each_possible_cpu(cpu)
 		init_page_cpu(per_cpu_ptr(&page_cpu, cpu));
 	for_each_zone(zone) {
-		unsigned int slot = zone->page_flags >> PAGEFLAGS_ZONE_SHIFT;
-
-		zone->pageset = memblock_alloc(nr_cpu_ids * sizeof(struct pcp),
-					       sizeof(struct pcp));
-		for_each_possible_cpu(cpu) {
-			pcp_init(&zone->pageset[cpu], slot, PCP_BATCH_LEAST);
-			per_cpu_ptr(&page_cpu, cpu)->of_zone[slot] =
-				&zone->pageset[cpu];
-		}
+		zone->pageset =
+			memblock_alloc_near(nr_cpu_ids * sizeof(*zone->pageset),
+					    64, zone->zone_pgdat->node_id);
+		nr_zones++;
 	}
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
+		init_pagesets_of(cpu, nr_zones);
 		choose_zones(cpu);
+	}
 }
 
 void zone_validate(struct zone *zone)
@@ -255,7 +287,7 @@ void zone_validate(struct zone *zone)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		pcp_validate(&zone->pageset[cpu]);
+		pcp_validate(zone->pageset[cpu]);
 	spin_lock_irqsave(&zone->lock, flags);
 	BUG_ON(zone->managed_pages > zone->present_pages);
 	BUG_ON(zone->present_pages > zone->spanned_pages);

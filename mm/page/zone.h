@@ -49,7 +49,7 @@ struct zone {
 	const char *name;
 	struct pglist_data *zone_pgdat;
 	enum zone_type idx;
-	struct pcp *pageset; /* [nr_cpu_ids] */
+	struct pcp **pageset; /* [nr_cpu_ids], each near its processor */
 };
 
 struct pglist_data {
@@ -105,8 +105,12 @@ static inline unsigned int pageblock_type(unsigned long pfn)
 /* What makes it more than a single frame. */
 #define PAGE_FLAGS_RUN (1U << PG_head | 1U << PG_tail | 1U << PG_run)
 
-void memmap_alloc(void); /* the array itself; before zones */
-void memmap_init(void);	 /* descriptors; frees what is free */
+void memmap_alloc(const struct mm_boot *boot); /* the array; before zones */
+/* Descriptors fill [start, end): its pageblocks get none, L4. */
+void memmap_hide(phys_addr_t start, phys_addr_t end);
+/* vmemmap.c: memory for the descriptors of present pageblocks [block, end). */
+void vmemmap_back(unsigned long block, unsigned long end);
+void memmap_init(void); /* descriptors; frees what is free */
 /* Fill in the descriptors of the run's pageblocks; zone->lock held. */
 void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 			unsigned int order);
@@ -115,6 +119,16 @@ void memmap_init_blocks(struct zone *zone, unsigned long pfn,
 
 /* Distances and the processors' nodes, for ever. */
 void numa_init(const struct mm_boot *boot);
+void numa_init_cpus(const struct mm_boot *boot); /* per-CPU areas exist */
+/* What boot says of a processor that may have no area yet. */
+int boot_cpu_to_node(const struct mm_boot *boot, unsigned int cpu);
+/*
+ * The node nearest to from, which may be itself, that is not used yet: used
+ * has MAX_NUMNODES words and is told.  NUMA_NO_NODE: all are.
+ */
+int next_nearest_node(int from, bool *used);
+/* memblock_alloc() on the nearest node that has room. */
+void *memblock_alloc_near(size_t size_bytes, size_t align, int nid);
 void build_zonelist(struct pglist_data *pgdat); /* the zones are counted */
 
 /* ---- movable.c ---- */
@@ -130,12 +144,14 @@ unsigned long movable_start_pfn(int nid);
 
 void zone_limits_init(const struct mm_boot *boot); /* memblock works */
 
-void zones_init(const struct mm_boot *boot);
+void zones_init(void);
 /*
  * The zone of a pageblock with memory: that of its first frame of RAM.  The
  * blocks behind it up to *until are of the same zone.
  */
 struct zone *zone_of_block(unsigned long block, unsigned long *until);
+/* Its node alone, as soon as there is memblock. */
+int nid_of_block(unsigned long block, unsigned long *until);
 void pagesets_init(void); /* after setup_per_cpu_areas() */
 enum zone_type gfp_zone(gfp_t gfp);
 

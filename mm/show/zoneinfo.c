@@ -64,7 +64,7 @@ static void show_pagesets(struct seq_buf *s, const struct zone *zone)
 
 	seq_puts(s, "\n  pagesets");
 	for_each_possible_cpu(cpu) {
-		const struct pcp *pcp = &zone->pageset[cpu];
+		const struct pcp *pcp = zone->pageset[cpu];
 
 		seq_printf(s,
 			   "\n    cpu: %u"

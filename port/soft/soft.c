@@ -225,6 +225,9 @@ static void soft_pgd_init(void *pgd)
 	(void)pgd;
 }
 
+static void soft_map_page_array(void *addr, phys_addr_t pa, size_t size,
+				void *(*new_table)(void));
+
 static const struct port_ops soft_ops = {
 	.log = soft_log,
 	.panic = soft_panic,
@@ -236,6 +239,7 @@ static const struct port_ops soft_ops = {
 	.flush_tlb_range = soft_flush_tlb_range,
 	.sync_kernel_mappings = soft_sync_kernel_mappings,
 	.pgd_init = soft_pgd_init,
+	.map_page_array = soft_map_page_array,
 };
 
 static const struct soft_machine soft_machine = {
@@ -300,6 +304,23 @@ void arch_kmap_clear(unsigned int slot)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 		  0) == at,
 	     "cannot unmap a frame");
+}
+
+/* No tables: the kernel's addresses are the host's. */
+static void soft_map_page_array(void *addr, phys_addr_t pa, size_t size,
+				void *(*new_table)(void))
+{
+	(void)new_table;
+	need(mmap(addr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		  soft.ram_fd, (off_t)pa) == addr,
+	     "cannot map the page array");
+}
+
+static void *reserve_page_array(void)
+{
+	size_t nr_pages = ALIGN(soft.ram_bytes, 2 * MIB) >> PAGE_SHIFT;
+
+	return reserve(nr_pages * sizeof(struct page), 2 * MIB);
 }
 
 static void make_ram(const struct soft_layout *lo)
@@ -368,6 +389,7 @@ void soft_boot(const struct soft_layout *layout)
 	soft.booted = true;
 	clock_gettime(CLOCK_MONOTONIC, &soft.start);
 	make_ram(&lo);
+	boot.page_array = reserve_page_array();
 	soft_arch.vmalloc_start =
 		(unsigned long)reserve(lo.vmalloc_bytes, lo.vmalloc_bytes);
 	soft_arch.vmalloc_end = soft_arch.vmalloc_start + lo.vmalloc_bytes;

@@ -20,6 +20,7 @@
 #define PAGE_OFFSET	    0xffff888000000000UL
 #define VMALLOC_START	    0xffffc90000000000UL
 #define VMALLOC_END	    0xffffc98000000000UL /* one top-level entry */
+#define VMEMMAP_START	    0xffffea0000000000UL /* page array, as Linux */
 #define TASK_SIZE	    0x00007ffffffff000UL
 #define PGTABLE_LEVELS	    4
 #define ARCH_MAX_LEAF_LEVEL (x86_has_gib_pages ? 2U : 1U)

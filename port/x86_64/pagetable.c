@@ -7,6 +7,7 @@
  *	0                    .. 0x00007fffffffefff  programs
  *	0xffff888000000000   .. + top of RAM        direct map: all RAM, NX
  *	0xffffc90000000000   .. + 512 GiB           vmalloc, stacks, ioremap
+ *	0xffffea0000000000   .. + 128 GiB at most   page array, several nodes
  *	0xffffffff80100000   .. + 3 MiB at most     the kernel's image
  *	0xffffffffff400000   .. + 2 MiB             fixmap: APIC registers
  *
@@ -44,6 +45,7 @@ static struct {
 	phys_addr_t early_end;
 	bool live; /* our tables are loaded: reach tables by __va() */
 	bool sealed;
+	void *(*new_table)(void); /* mm_init()'s, while it lends it */
 	phys_addr_t root;
 	u16 kernel_slots[8]; /* top-level entries in use */
 	unsigned int nr_kernel_slots;
@@ -94,6 +96,8 @@ static phys_addr_t early_table(void)
 {
 	phys_addr_t pa = pt.early_next;
 
+	if (pt.new_table)
+		return __pa(pt.new_table());
 	if (pt.sealed || pa + PAGE_SIZE > pt.early_end)
 		x86_panic("out of early page tables");
 	pt.early_next += PAGE_SIZE;
@@ -255,6 +259,28 @@ void pagetable_seal(phys_addr_t *start, phys_addr_t *end)
 	pt.sealed = true;
 	*start = pt.early_start;
 	*end = pt.early_next;
+}
+
+/* port->map_page_array; these tables are adopted with the others. */
+void pagetable_map_page_array(void *addr, phys_addr_t pa, size_t size,
+			      void *(*new_table)(void))
+{
+	unsigned long va = (unsigned long)addr, end = va + size, stop;
+
+	pt.new_table = new_table;
+	while (va < end) {
+		bool large =
+			IS_ALIGNED(va | pa, SIZE_2M) && end - va >= SIZE_2M;
+		unsigned long step = large ? SIZE_2M : PAGE_SIZE;
+		u64 prot = large ? PAGE_KERNEL | _PAGE_PSE : PAGE_KERNEL;
+		pte_t *e = early_entry(va, large);
+
+		/* As far as this table goes. */
+		stop = min(end, ALIGN(va + 1, large ? SIZE_1G : SIZE_2M));
+		for (; stop - va >= step && va < stop; va += step, pa += step)
+			*e++ = __pte(pa | prot);
+	}
+	pt.new_table = NULL;
 }
 
 volatile void *fixmap_device(enum fixmap_slot slot, phys_addr_t pa)

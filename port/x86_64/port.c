@@ -47,6 +47,7 @@ struct port_ops x86_port_ops = {
 	.flush_tlb_range = tlb_flush_range,
 	.sync_kernel_mappings = sync_kernel_mappings,
 	.pgd_init = pagetable_copy_kernel,
+	.map_page_array = pagetable_map_page_array,
 };
 
 void x86_register_sched_ops(const struct x86_sched_ops *ops)

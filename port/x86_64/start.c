@@ -214,6 +214,7 @@ static void build_ranges(void)
 	build_nodes();
 	me.boot.nr_cpus = x86_nr_possible;
 	me.boot.cmdline = cmdline_text();
+	me.boot.page_array = (void *)VMEMMAP_START;
 }
 
 static void start_memory(void)

@@ -230,6 +230,8 @@ enum fixmap_slot {
 };
 volatile void *fixmap_device(enum fixmap_slot slot, phys_addr_t pa);
 void pagetable_copy_kernel(void *pgd);
+void pagetable_map_page_array(void *addr, phys_addr_t pa, size_t size,
+			      void *(*new_table)(void));
 
 /* ---- start.c: the loader's view of memory ---- */
 #define BOOT_MAP_MAX 128
