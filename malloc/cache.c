@@ -7,12 +7,13 @@
  *    rounded sizes, too, and has fewer kinds of chunks to sort.  The price is
  *    a twentieth of such a block, on average.  Where a class has none, the two
  *    above it serve: misses, which cost ten times as much, fall to a seventh.
- * 2. Bounds.  For all of a thread's classes together CACHE_BYTES, or its part
- *    of the main arena, whichever is more: a program with much memory may keep
+ * 2. Bounds.  For all of a thread's classes together CACHE_BYTES, or its part of
+ *    what is in use, whichever is more: a program with much memory may keep
  *    more, and needs it, as the number of free blocks of a size swings with the
  *    number of live ones.  The part follows the misses: bursts, which free and
  *    allocate many in turn, get up to PART_MOST sixteenths, since what they
  *    keep at their low point they use at their peak; others PART_LEAST.
+ *    CACHE_BYTES grows with it, to three times that.
  *    At the bound, classes give back in turn what they did not need since the
  *    last turn, or else half of what they have, the oldest first.
  * 3. Heat.  A heap that has not asked for CACHE_HEAT such blocks has no cache:
@@ -128,11 +129,14 @@ bool cache_make_room(struct heap *h, size_t nb)
 {
 	size_t used = core_used();
 	unsigned int nr = __atomic_load_n(&nr_warm, __ATOMIC_RELAXED);
+	size_t least;
 
 	if (h->cache_heat < CACHE_HEAT)
 		return false;
 	review(h);
-	h->cache_most = max_size(CACHE_BYTES, used / 16 * h->cache_part / nr);
+	least = min_size(h->cache_part * CACHE_BYTES / PART_LEAST,
+			 3 * CACHE_BYTES);
+	h->cache_most = max_size(least, used / 16 * h->cache_part / nr);
 	if (nb > h->cache_most / 2)
 		return false;
 	for (unsigned int n = 0; h->cache_bytes + nb > h->cache_most; n++) {

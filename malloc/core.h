@@ -97,6 +97,7 @@ struct arena {
 	size_t system_bytes, system_max;
 	size_t used_bytes;  /* of chunks handed out, caches' included */
 	size_t freed_bytes; /* since purge_bins() */
+	size_t freed_seen;  /* freed_bytes when core_idle() looked */
 	size_t top_low;	    /* least top since the last trim */
 	uint64_t last_trim_ms;
 	uint64_t nr_steps[NR_STEPS];

@@ -192,3 +192,32 @@ int core_trim(size_t pad)
 	}
 	return any;
 }
+
+static void arena_idle(struct arena *a)
+{
+	size_t top;
+
+	if (a->have_fast && a->freed_bytes == a->freed_seen)
+		arena_consolidate(a);
+	if (a->freed_bytes && a->freed_bytes == a->freed_seen) {
+		purge_bins(a, OS_PAGE, SIZE_MAX);
+		a->freed_bytes = 0;
+	}
+	a->freed_seen = a->freed_bytes;
+	if (!a->top)
+		return;
+	top = chunk_size(a->top);
+	sys_trim(a, max_size(opt.top_pad, top - min_size(a->top_low, top)));
+	a->top_low = chunk_size(a->top);
+}
+
+void core_idle(void)
+{
+	unsigned int nr = __atomic_load_n(&core.nr_arenas, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		arena_lock(core.arenas[i]);
+		arena_idle(core.arenas[i]);
+		arena_unlock(core.arenas[i]);
+	}
+}

@@ -105,16 +105,17 @@ struct options {
 	size_t mmap_threshold;
 	size_t mmap_max; /* how many at once; 0: none */
 	size_t top_pad;
-	size_t arena_max; /* 0: one for each CPU */
-	size_t mxfast;	  /* largest request for a fast bin */
-	size_t perturb;	  /* byte; 0: off */
-	size_t small;	  /* small pages on */
-	size_t cache;	  /* thread caches of chunks on */
-	size_t heat;	  /* allocations before a class is hot */
-	size_t purge_ms;  /* 0: at once; SIZE_MAX: never */
-	size_t thp;	  /* MiB in use from which on to ask for huge pages */
-	size_t hardened;  /* hard.c serves all */
-	size_t profile;	  /* bytes between samples; 0: off */
+	size_t arena_max;  /* 0: one for each CPU */
+	size_t mxfast;	   /* largest request for a fast bin */
+	size_t perturb;	   /* byte; 0: off */
+	size_t small;	   /* small pages on */
+	size_t cache;	   /* thread caches of chunks on */
+	size_t heat;	   /* allocations before a class is hot */
+	size_t purge_ms;   /* 0: at once; SIZE_MAX: never */
+	size_t thp;	   /* MiB in use from which on to ask for huge pages */
+	size_t hardened;   /* hard.c serves all */
+	size_t profile;	   /* bytes between samples; 0: off */
+	size_t background; /* a thread that gives memory back */
 	const char *profile_prefix;
 	bool watched; /* hardened or profile */
 	bool dynamic; /* thresholds follow the program */
@@ -146,6 +147,7 @@ void core_free(void *p);
 size_t core_check(void *p);
 size_t core_usable(void *p);
 int core_trim(size_t pad); /* 1 if memory went back */
+void core_idle(void); /* gives back what was not needed since the last call */
 void core_fork_prepare(void);
 void core_fork_done(bool child);
 void core_validate(void); /* reports and aborts if broken */
@@ -243,7 +245,8 @@ static inline char *page_start(const struct page *pg)
 }
 struct page *region_get(void); /* NULL: none to be had */
 void region_put(struct page *pg);
-int region_trim(void); /* purge all; 1 if there was any */
+int region_trim(void);	/* purge all; 1 if there was any */
+void region_idle(void); /* purge what was not needed since the last call */
 void region_stats(struct region_stats *st);
 void region_fork_prepare(void);
 void region_fork_done(bool child);
@@ -376,6 +379,9 @@ void profile_free(void *p);		   /* perhaps a sample */
 int quire_malloc_profile(int fd);
 void profile_fork_prepare(void);
 void profile_fork_done(bool child);
+
+/* ---- background.c ----------------------------------------------------------------- */
+void background_start(void);
 
 /* The heap of this thread, made if need be; NULL while it exits, and in the
  * hardened mode. */

@@ -56,6 +56,7 @@ static const struct option {
 	{"small", NULL, 0, &opt.small, 1, 0},
 	{"heat", NULL, 0, &opt.heat, 255, 0},
 	{"thp", NULL, 0, &opt.thp, 1 << 20, 0},
+	{"background", NULL, 0, &opt.background, 1, 0},
 	{"hardened", NULL, 0, &opt.hardened, 1, 0},
 	{"profile", NULL, 0, &opt.profile, (size_t)1 << 40, 0},
 	{"purge_ms", NULL, 0, &opt.purge_ms, 1000000, MINUS_ONE_IS_MAX},

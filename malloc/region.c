@@ -216,6 +216,16 @@ void region_put(struct page *pg)
 	lock_drop(&pool.lock);
 }
 
+void region_idle(void)
+{
+	lock_take(&pool.lock);
+	if (pool.low > KEEP_DIRTY)
+		purge(pool.low - KEEP_DIRTY);
+	pool.low = pool.nr_dirty;
+	pool.last_tick_ms = os_now_ms();
+	lock_drop(&pool.lock);
+}
+
 int region_trim(void)
 {
 	int any;

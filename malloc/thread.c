@@ -126,6 +126,8 @@ static void fork_child(void)
 		if (h != heap_mine && !h->idle)
 			h->dead = true;
 	}
+	if (opt.background)
+		background_start();
 }
 
 void thread_init(void)
@@ -139,4 +141,6 @@ void thread_init(void)
 	if (opt.watched)
 		heap_mine = &heap_none;
 	pthread_atfork(fork_prepare, fork_parent, fork_child);
+	if (opt.background)
+		background_start();
 }

@@ -284,3 +284,45 @@ TEST(giving_back_has_a_price_limit)
 	CHECK(st.nr_purged < 30000);
 	validate();
 }
+
+#if !CONFIG_MALLOC_PREFIX
+static void bursts(void)
+{
+	enum { NR = 100000 };
+	static char *p[NR];
+
+	for (int round = 0; round < 30; round++) {
+		for (size_t i = 0; i < NR; i++) {
+			size_t size = i % 10 ? 100 : 5000;
+
+			p[i] = memset(do_malloc(size), 1, size);
+		}
+		for (size_t i = 0; i < NR; i++)
+			do_free(p[i * 7919 % NR]);
+	}
+}
+
+/* Without credit, by a thread, and in a child of fork() as well. */
+TEST(a_background_thread_gives_back_while_the_program_sleeps)
+{
+	size_t before = resident_bytes();
+	int status;
+	pid_t pid;
+
+	opt.background = 1;
+	background_start();
+	for (int generation = 0; generation < 2; generation++) {
+		bursts();
+		usleep(500000);
+		CHECK(resident_bytes() < before + 4 * MIB);
+		validate();
+		if (generation)
+			_exit(0);
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid)
+			break;
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+#endif

@@ -5,7 +5,16 @@
 #include "check.h"
 
 /* ---- threads -------------------------------------------------------------------------------- */
-enum { SLOTS = 4096, TURNS = CONFIG_MALLOC_PREFIX ? 5000 : 150000 };
+enum { SLOTS = 4096 };
+
+/* Operations of each thread; MALLOC_TURNS in the environment sets it. */
+static long nr_turns(void)
+{
+	const char *s = getenv("MALLOC_TURNS");
+
+	return s ? atol(s) : CONFIG_MALLOC_PREFIX ? 3000 : 60000;
+}
+
 struct box {
 	uint32_t size, tag;
 	uint32_t data[];
@@ -43,8 +52,9 @@ static size_t draw_size(uint64_t *s)
 static void *trade(void *arg)
 {
 	uint64_t s = (uintptr_t)arg * 7919 + 17;
+	long turns = nr_turns();
 
-	for (long n = 0; n < TURNS; n++) {
+	for (long n = 0; n < turns; n++) {
 		size_t slot = rng(&s) % SLOTS, size = draw_size(&s);
 		struct box *b, *old;
 
@@ -72,7 +82,7 @@ static void *trade(void *arg)
 		if (old)
 			check_box(old);
 		do_free(old);
-		if (n % (TURNS / 5) == 0)
+		if (n % 30000 == 0)
 			small_validate(heap_mine);
 	}
 	return NULL;
@@ -89,17 +99,12 @@ static void run_threads(int nr, void *(*fn)(void *))
 		pthread_join(t[i], NULL);
 }
 
-TEST(one_thread_at_random)
-{
-	trade((void *)5);
-	validate();
-}
-
 TEST(threads_trade_blocks_at_random)
 {
-	run_threads(2, trade);
-	run_threads(8, trade);
-	validate();
+	for (int nr = 1; nr <= 16; nr *= 2) {
+		run_threads(nr, trade);
+		validate();
+	}
 	for (size_t i = 0; i < SLOTS; i++)
 		do_free(boxes[i]);
 	for (struct heap *h = thread_first_heap(); h; h = h->next) {
