@@ -32,6 +32,7 @@
 #include <quire/percpu.h>
 #include <quire/port.h>
 #include <quire/printk.h>
+#include <quire/slab.h>
 
 #include "kernel/signal.h"
 #include "port/x86_64/machine.h"
@@ -752,6 +753,7 @@ void cpu_idle(void)
 		local_irq_restore(flags);
 		if (port->time_ns() >= decay_at) {
 			pcp_decay();
+			kmem_cache_decay();
 			decay_at = port->time_ns() + DECAY_INTERVAL_NS;
 		}
 		schedule();

@@ -263,6 +263,12 @@ unsigned long kmem_cache_shrink_all(void);
 unsigned long kmem_cache_reclaim(gfp_t gfp, unsigned int order);
 /* The same for all processors: the others must be outside the allocator. */
 unsigned long kmem_cache_drain_all(void);
+/*
+ * kmem_cache_decay - give back the free objects that this processor kept, of
+ * any cache, and did not need since the last call.  To be called about once a
+ * second by each processor, also while idle.  Task context, no spinlocks.
+ */
+void kmem_cache_decay(void);
 /* Objects that callers hold; exact while the others are outside. */
 unsigned long kmem_cache_in_use(struct kmem_cache *s);
 /*

@@ -36,6 +36,8 @@
 
 /* A magazine holds at most this many bytes of objects, or two of them. */
 #define MAGAZINE_BYTES 8192
+#define MAGAZINE_SIZE \
+	(sizeof(struct kmem_cache_cpu) + MAGAZINE_MAX * sizeof(void *))
 /*
  * Empty slabs kept per node, by the memory they hold: a part of all memory, so
  * that 100 caches keep about 1 % after their bursts, between two bounds.
@@ -43,6 +45,13 @@
 #define EMPTY_FRACTION	8192
 #define EMPTY_BYTES_MIN 16384UL
 #define EMPTY_BYTES_MAX (1UL << 20)
+/*
+ * What all depots keep of a cache for as long as it is used (depot.c), by the
+ * memory there is; and a single one, which is not worth while below the least.
+ */
+#define DEPOT_FRACTION	512
+#define DEPOT_BYTES_MIN 32768UL
+#define DEPOT_BYTES_MAX (8UL << 20)
 
 #define SLAB_KNOWN_FLAGS                                                    \
 	(SLAB_DEBUG_FLAGS | SLAB_HWCACHE_ALIGN | SLAB_CACHE_DMA |           \
@@ -65,9 +74,18 @@ static union {
 } boot_cache, boot_magazine_cache;
 static struct kmem_cache_node boot_nodes[2][MAX_NUMNODES];
 
-static size_t slot_array_bytes(void)
+/* A descriptor ends with slot[], then come its nodes, then its depots. */
+static size_t nodes_offset(void)
 {
-	return (nr_cpu_ids + 1) * sizeof(struct kmem_cache_cpu *);
+	return sizeof(struct kmem_cache) +
+	       (nr_cpu_ids + 1) * sizeof(struct kmem_cache_cpu *);
+}
+
+static size_t depots_offset(void)
+{
+	return ALIGN(nodes_offset() + (size_t)nr_node_ids *
+					      sizeof(struct kmem_cache_node),
+		     _Alignof(struct magazine_depot));
 }
 
 /* ---- sizes ---- */
@@ -172,6 +190,18 @@ static u8 empty_slabs(const struct kmem_cache *s)
 	return (u8)max(min(bytes >> PAGE_SHIFT >> s->order, 255UL), 1UL);
 }
 
+static u32 depot_size(const struct kmem_cache *s)
+{
+	unsigned long bytes =
+		(totalram_pages() << PAGE_SHIFT) / DEPOT_FRACTION / nr_cpu_ids;
+	unsigned long each =
+		MAGAZINE_SIZE + (unsigned long)s->capacity * s->size;
+
+	if (!s->capacity || bytes < DEPOT_BYTES_MIN)
+		return 0;
+	return (u32)(min(bytes, DEPOT_BYTES_MAX) / each);
+}
+
 static void set_sizes(struct kmem_cache *s, slab_flags_t flags)
 {
 	s->flags = flags;
@@ -179,7 +209,15 @@ static void set_sizes(struct kmem_cache *s, slab_flags_t flags)
 	set_orders(s);
 }
 
-/* s->nodes is set; everything else is filled in here. */
+static void init_depots(struct kmem_cache *s)
+{
+	for (unsigned int i = 0; s->depots && i < nr_cpu_ids; i++) {
+		s->depots[i] = (struct magazine_depot){0};
+		spin_lock_init(&s->depots[i].lock, LOCK_RANK_SLAB_NODE);
+	}
+}
+
+/* s->nodes and s->depots are set; everything else is filled in here. */
 void slab_cache_setup(struct kmem_cache *s, const char *name,
 		      unsigned int object_size, unsigned int align,
 		      slab_flags_t flags, void (*ctor)(void *obj))
@@ -206,6 +244,8 @@ void slab_cache_setup(struct kmem_cache *s, const char *name,
 	set_init_on(s);
 	s->capacity = magazine_capacity(s);
 	s->max_empty = empty_slabs(s);
+	s->depot_max = depot_size(s);
+	init_depots(s);
 	s->nr_pins = 1;
 	INIT_LIST_HEAD(&s->aliases);
 	s->slot[0] = &no_magazine;
@@ -315,8 +355,8 @@ static struct kmem_cache *try_create(const char *name, unsigned int size,
 	s = kmem_cache_alloc(slab_state.cache_cache, GFP_KERNEL);
 	if (!s)
 		return NULL;
-	s->nodes = (struct kmem_cache_node *)((char *)s->slot +
-					      slot_array_bytes());
+	s->nodes = (void *)((char *)s + nodes_offset());
+	s->depots = (void *)((char *)s + depots_offset());
 	slab_cache_setup(s, name, size, align, flags, ctor);
 	if (s->min_order > MAX_ORDER) { /* with what debugging adds */
 		kmem_cache_free(slab_state.cache_cache, s);
@@ -356,18 +396,6 @@ static unsigned long nr_slabs(const struct kmem_cache *s)
 	return nr;
 }
 
-static void free_magazines(struct kmem_cache *s)
-{
-	for_each_slot(i) {
-		void *c = s->slot[i];
-
-		if (c == &no_magazine)
-			continue;
-		WRITE_ONCE(s->slot[i], &no_magazine);
-		kmem_cache_free(slab_state.magazine_cache, c);
-	}
-}
-
 /* Names may be looked at until the descriptor is gone, but not these. */
 static void free_aliases(struct kmem_cache *s)
 {
@@ -394,6 +422,7 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	if (!last)
 		return;
 	drain_all_cpus(s);
+	slab_drain_depots(s);
 	slab_release_empty(s, 0);
 	if (s->flags & SLAB_TYPESAFE_BY_RCU) {
 		synchronize_rcu();
@@ -408,7 +437,7 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	spin_lock(&slab_state.lock);
 	list_del(&s->list);
 	spin_unlock(&slab_state.lock);
-	free_magazines(s);
+	slab_free_magazines(s);
 	free_aliases(s);
 	kmem_cache_put(s);
 }
@@ -416,6 +445,7 @@ void kmem_cache_destroy(struct kmem_cache *s)
 int kmem_cache_shrink(struct kmem_cache *s)
 {
 	slab_drain_magazine(s, smp_processor_id() + 1);
+	slab_drain_depots(s);
 	slab_release_empty(s, 0);
 	return 0; /* what others empty from now on is their next burst */
 }
@@ -433,6 +463,7 @@ static unsigned long shrink_all(unsigned long (*drain)(struct kmem_cache *s))
 	spin_lock(&slab_state.lock);
 	list_for_each_entry(s, &slab_state.caches, list) {
 		nr_pages += drain(s);
+		nr_pages += slab_drain_depots(s);
 		nr_pages += slab_release_empty(s, 0);
 	}
 	spin_unlock(&slab_state.lock);
@@ -459,9 +490,9 @@ unsigned long kmem_cache_reclaim(gfp_t gfp, unsigned int order)
 /* The magazines themselves go too. */
 static unsigned long drain_everywhere(struct kmem_cache *s)
 {
-	unsigned long nr_pages = drain_all_cpus(s);
+	unsigned long nr_pages = drain_all_cpus(s) + slab_drain_depots(s);
 
-	free_magazines(s);
+	slab_free_magazines(s);
 	return nr_pages;
 }
 
@@ -501,10 +532,12 @@ static struct kmem_cache *start_cache(struct kmem_cache *s,
 				      const char *name, size_t size)
 {
 	s->nodes = nodes;
-	slab_cache_setup(s, name, (unsigned int)size, CACHE_LINE,
+	s->depots = NULL;
+	slab_cache_setup(s, name, (unsigned int)size,
+			 _Alignof(struct magazine_depot),
 			 SLAB_NO_MERGE | slab_debug_wanted(name), NULL);
 	s->internal = true;
-	s->capacity = 0;
+	s->capacity = s->depot_max = 0;
 	list_cache(s);
 	return s;
 }
@@ -515,11 +548,10 @@ void kmem_cache_init(void)
 	INIT_LIST_HEAD(&slab_state.caches);
 	slab_state.cache_cache = start_cache(
 		&boot_cache.cache, boot_nodes[0], "kmem_cache",
-		sizeof(struct kmem_cache) + slot_array_bytes() +
-			(size_t)nr_node_ids * sizeof(struct kmem_cache_node));
-	slab_state.magazine_cache = start_cache(
-		&boot_magazine_cache.cache, boot_nodes[1], "kmem_cache_cpu",
-		sizeof(struct kmem_cache_cpu) + MAGAZINE_MAX * sizeof(void *));
+		depots_offset() + nr_cpu_ids * sizeof(struct magazine_depot));
+	slab_state.magazine_cache =
+		start_cache(&boot_magazine_cache.cache, boot_nodes[1],
+			    "kmem_cache_cpu", MAGAZINE_SIZE);
 	kmalloc_init();
 	slab_state.has_kmalloc = true;
 	xa_node_cache =

@@ -124,21 +124,28 @@ bool slab_add_alias_locked(struct kmem_cache *s, struct slab_alias *alias)
 
 /* ---- what it is and holds ---- */
 
-/* Free objects that processors keep, by the node of each. */
-static void subtract_magazines(struct kmem_cache *s,
-			       struct kmem_cache_state *state)
+/*
+ * Free objects in magazines are in no caller's hands, by the node and the list
+ * of each.  Others allocate and free meanwhile, so that the parts are kept from
+ * becoming more than the whole.
+ */
+static void subtract_magazine(struct kmem_cache *s, struct kmem_cache_cpu *c,
+			      void *arg)
 {
-	for_each_slot(slot) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[slot]);
-		unsigned long avail = READ_ONCE(c->avail);
+	unsigned long avail = READ_ONCE(c->avail);
+	struct kmem_cache_state *state = arg;
 
-		for (unsigned long i = 0; i < avail; i++) {
-			const void *obj = READ_ONCE(c->objs[i]);
-			int nid = page_to_nid(virt_to_page(obj));
+	(void)s;
+	for (unsigned long i = 0; i < avail; i++) {
+		struct page *page = virt_to_page(READ_ONCE(c->objs[i]));
+		struct kmem_cache_node_state *node =
+			&state->node[page_to_nid(page)];
 
-			if (state->node[nid].in_use)
-				state->node[nid].in_use--;
-		}
+		if (node->in_use)
+			node->in_use--;
+		if (node->in_partial &&
+		    slab_first_free(slab_head(page)) != SLAB_NIL)
+			node->in_partial--;
 	}
 }
 
@@ -176,7 +183,10 @@ void kmem_cache_get_state(struct kmem_cache *s, struct kmem_cache_state *state)
 	spin_unlock(&slab_state.lock);
 	for (int nid = 0; nid < nr_node_ids; nid++)
 		get_node_state(&s->nodes[nid], &state->node[nid]);
-	subtract_magazines(s, state);
+	slab_for_each_magazine(s, subtract_magazine, state);
+	for (int nid = 0; nid < nr_node_ids; nid++)
+		state->node[nid].in_partial = min(state->node[nid].in_partial,
+						  state->node[nid].in_use);
 }
 
 void kmem_cache_set_min_partial(struct kmem_cache *s, unsigned int nr)

@@ -145,6 +145,12 @@ TEST(the_state_says_what_is_where)
 	CHECK_EQ(state.node[0].nr_partial, 1);
 	CHECK_EQ(state.node[0].nr_slabs, 1);
 	CHECK_EQ(state.node[0].nr_objects, 8);
+	/* What a magazine has of that slab does not count as in use. */
+	kmem_cache_free(s, objs[2]);
+	kmem_cache_get_state(s, &state);
+	CHECK_EQ(state.node[0].in_use, 2);
+	CHECK_EQ(state.node[0].in_partial, 2);
+	objs[2] = kmem_cache_alloc(s, GFP_KERNEL);
 	kmem_cache_free_bulk(s, 3, objs);
 	kmem_cache_get_state(s, &state);
 	CHECK_EQ(state.node[0].in_use, 0);

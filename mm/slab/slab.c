@@ -2,14 +2,15 @@
 /*
  * slab.c - hands out and takes back objects: the paths every call goes.
  *
- * 1. Idea.  In front of the slabs (slabs.c) each processor keeps a magazine of
- *    free objects for each cache it uses (Bonwick & Adams, USENIX 2001, cut
- *    down to one magazine).  An allocation pops, a free pushes, whichever slab
- *    or node the object is from; only every MAGAZINE_MAX / 2 calls is a list
- *    lock taken, to fill or to flush half a magazine in one go.
+ * 1. Idea.  In front of the slabs (slabs.c) each processor keeps magazines of
+ *    free objects for each cache it uses (Bonwick & Adams, USENIX 2001).  An
+ *    allocation pops, a free pushes, whichever slab or node the object is
+ *    from; only when a magazine is empty or full is another one taken, with a
+ *    list lock from the processor's depot (depot.c), or is it filled from or given
+ *    to the slabs in one go.
  *
- *       caller <-> slot[k].objs[] <-> partial, empty slabs <-> page allocator
- *               no lock      half at a time, list_lock
+ *       caller <-> slot[k].objs[] <-> depot <-> slabs <-> page allocator
+ *               no lock        list_lock, a magazine at a time
  *
  * 2. Who may touch a magazine.  Its processor, in task context.  The kernel
  *    does not preempt itself in kernel mode and interrupt handlers go to the
@@ -76,16 +77,30 @@ static struct kmem_cache_cpu *get_magazine(struct kmem_cache *s)
 
 	if (likely(c != &no_magazine) || !s->capacity)
 		return c;
-	failure_pause();
-	c = slab_alloc_direct(slab_state.magazine_cache, GFP_NOWAIT,
-			      NUMA_NO_NODE, CALLER);
-	failure_resume();
+	c = magazine_new(s);
 	if (!c)
 		return &no_magazine;
-	c->avail = 0;
-	c->capacity = s->capacity;
 	smp_store_release(slot, c);
 	return c;
+}
+
+/* The loaded magazine is empty: an object from further ones; NULL: none. */
+static void *reload(struct kmem_cache *s)
+{
+	unsigned int slot = arch_task_slot();
+	struct kmem_cache_cpu *c = s->slot[slot];
+
+	if (c == &no_magazine || !s->depot_max || !depot_load(s, slot))
+		return NULL;
+	WRITE_ONCE(c->avail, c->avail - 1);
+	return c->objs[c->avail];
+}
+
+/* How much to take from the slabs at once. */
+static unsigned int refill_size(const struct kmem_cache *s)
+{
+	/* With no second magazine to fall back on, halves. */
+	return s->depot_max ? s->capacity : max(s->capacity / 2, 1U);
 }
 
 noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
@@ -93,18 +108,26 @@ noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
 {
 	struct kmem_cache_cpu *c;
 	unsigned int got;
-	void *objs[MAGAZINE_MAX / 2];
+	void *objs[MAGAZINE_MAX];
 	void *obj;
+	bool again;
 
 	if (!s->capacity || in_interrupt() || nid != NUMA_NO_NODE) {
 		obj = slab_alloc_direct(s, gfp, nid, caller);
 		goto out;
 	}
-	got = slab_take(s, gfp, nid, max(s->capacity / 2, 1U), objs);
+	obj = reload(s);
+	if (obj) {
+		*slab_word(s, obj) = 0;
+		goto out;
+	}
+	got = slab_take(s, gfp, nid, refill_size(s), objs);
 	if (!got)
 		return NULL;
 	/* Taking may have slept: only now is it known whose magazine to fill. */
 	obj = objs[--got];
+	/* Who comes again is worth a stock. */
+	again = s->depot_max && s->slot[arch_task_slot()] != &no_magazine;
 	c = get_magazine(s);
 	while (got && c->avail < c->capacity) {
 		WRITE_ONCE(c->objs[c->avail], objs[--got]);
@@ -112,6 +135,8 @@ noinline void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
 	}
 	if (got)
 		slab_give(s, got, objs);
+	else if (again)
+		depot_stock(s, arch_task_slot(), slab_head(virt_to_page(obj)));
 	*slab_word(s, obj) = 0;
 out:
 	if (obj && (gfp & __GFP_ZERO || s->init_on_alloc))
@@ -132,18 +157,32 @@ struct kmem_cache *slab_cache_of(const void *obj)
 	return PageSlab(page) ? page->slab_cache : NULL;
 }
 
-/* In some processor's magazine?  Exact for this one, a look for others. */
+struct sought {
+	const void *obj;
+	bool found;
+};
+
+static void seek(struct kmem_cache *s, struct kmem_cache_cpu *c, void *arg)
+{
+	unsigned long avail = READ_ONCE(c->avail);
+	struct sought *sought = arg;
+
+	(void)s;
+	for (unsigned long i = 0; i < avail; i++)
+		if (READ_ONCE(c->objs[i]) == sought->obj)
+			sought->found = true;
+}
+
+/*
+ * In some magazine?  Exact for this processor's and the depots', a look at
+ * others'.
+ */
 static bool in_magazine(struct kmem_cache *s, const void *obj)
 {
-	for_each_slot(slot) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[slot]);
-		unsigned int avail = READ_ONCE(c->avail);
+	struct sought sought = {obj, false};
 
-		for (unsigned int i = 0; i < avail; i++)
-			if (READ_ONCE(c->objs[i]) == obj)
-				return true;
-	}
-	return false;
+	slab_for_each_magazine(s, seek, &sought);
+	return sought.found;
 }
 
 /* All that can be known to be wrong with a free; NULL: nothing. */
@@ -165,7 +204,7 @@ static const char *free_fault(struct kmem_cache *s, const void *obj)
 	return NULL;
 }
 
-/* Make room for one more: the older half goes, the warmer stays. */
+/* The older half goes, the warmer stays. */
 static void flush_half(struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	unsigned int nr = (c->avail + 1) / 2;
@@ -204,7 +243,8 @@ static noinline void free_slow(struct kmem_cache *s, void *obj,
 			slab_give(s, 1, &obj);
 			return;
 		}
-		flush_half(s, c);
+		if (!s->depot_max || !depot_unload(s, arch_task_slot()))
+			flush_half(s, c);
 	}
 	WRITE_ONCE(c->objs[c->avail], obj);
 	WRITE_ONCE(c->avail, c->avail + 1);
@@ -217,11 +257,14 @@ static noinline void free_slow(struct kmem_cache *s, void *obj,
 unsigned long slab_drain_magazine(struct kmem_cache *s, unsigned int slot)
 {
 	struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[slot]);
-	unsigned int nr = c->avail;
 	unsigned long nr_pages = 0;
 
-	if (nr) {
-		nr_pages = slab_give(s, nr, c->objs);
+	for (; c; c = c->other) {
+		unsigned int nr = (unsigned int)c->avail;
+
+		if (!nr)
+			continue;
+		nr_pages += slab_give(s, nr, c->objs);
 		WRITE_ONCE(c->avail, 0);
 	}
 	return nr_pages;

@@ -29,7 +29,7 @@
 /* A word of a free object differs from its key by less than this. */
 #define SLAB_KEY_SLACK 0x10000UL
 
-#define MAGAZINE_MAX   30
+#define MAGAZINE_MAX   29 /* a magazine is four cache lines */
 #define SLAB_NAME_SIZE 32
 
 /*
@@ -40,8 +40,18 @@
 struct kmem_cache_cpu {
 	unsigned long avail; /* objs[0 .. avail-1] */
 	unsigned long capacity;
+	/* A processor's second one, full or empty; in a depot: the next. */
+	struct kmem_cache_cpu *other;
 	void *objs[];
 };
+
+/* A processor's magazines beyond the two that it works with; depot.c. */
+struct magazine_depot {
+	spinlock_t lock;
+	u32 nr_full, nr_spare;
+	u32 least_full; /* since the last kmem_cache_decay() */
+	struct kmem_cache_cpu *full, *spare;
+} __attribute__((aligned(128))); /* processors fetch lines in pairs */
 
 /* One node's slabs; each is on the list that its counts say. */
 struct kmem_cache_node {
@@ -78,6 +88,7 @@ struct kmem_cache {
 	bool init_on_alloc;  /* objects are cleared when handed out, ... */
 	bool init_on_free;   /* ... when taken back */
 	u32 max_empty;	     /* slabs kept per node for the next burst */
+	u32 depot_max;	     /* full magazines in each depot; 0: not used */
 	/* These four are under the cache list's lock. */
 	u32 refcount; /* creators */
 	u32 nr_pins;  /* who may still look at the descriptor */
@@ -90,6 +101,7 @@ struct kmem_cache {
 	void (*ctor)(void *obj);
 	struct list_head list;
 	struct kmem_cache_node *nodes;
+	struct magazine_depot *depots; /* by processor; NULL: none */
 	char name[SLAB_NAME_SIZE];
 	/*
 	 * By arch_task_slot(): [0] is always no_magazine, so that interrupt
@@ -246,11 +258,36 @@ static inline struct page *slab_list_first(const struct page_list *list)
 struct page *slab_new(struct kmem_cache *s, gfp_t gfp, int nid);
 unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 		       unsigned int want, void **objs);
+unsigned int slab_take_more(struct kmem_cache *s, struct page *slab,
+			    unsigned int want, void **objs);
 unsigned long slab_give(struct kmem_cache *s, unsigned int nr, void **objs);
 unsigned long slab_release_empty(struct kmem_cache *s, unsigned int keep);
 bool slab_obj_is_free(struct kmem_cache *s, struct page *slab, const void *obj);
 
-/* slab.c: magazines */
+/* depot.c: magazines that are not loaded */
+struct kmem_cache_cpu *magazine_new(const struct kmem_cache *s);
+/*
+ * The slot's loaded magazine is empty (full): objects for it from (room for it
+ * in) the second one or the depot; false: there are none (no memory for more
+ * magazines).  depot_max is not 0.  By the slot's processor, in task context.
+ */
+bool depot_load(struct kmem_cache *s, unsigned int slot);
+bool depot_unload(struct kmem_cache *s, unsigned int slot);
+/*
+ * To the slot's depot the free objects of a slab from which the caller has one,
+ * where they are few.  By the slot's processor, in task context.
+ */
+void depot_stock(struct kmem_cache *s, unsigned int slot, struct page *slab);
+/* The number of pages that became free. */
+unsigned long slab_drain_depots(struct kmem_cache *s);
+/* All of them are empty, the depots too, and no processor uses the cache. */
+void slab_free_magazines(struct kmem_cache *s);
+typedef void (*magazine_fn)(struct kmem_cache *s, struct kmem_cache_cpu *c,
+			    void *arg);
+void slab_for_each_magazine(struct kmem_cache *s, magazine_fn fn, void *arg);
+void slab_depots_validate(struct kmem_cache *s);
+
+/* slab.c: the paths every call goes */
 void *slab_alloc_slow(struct kmem_cache *s, gfp_t gfp, int nid,
 		      const void *caller);
 void *slab_alloc_node(struct kmem_cache *s, gfp_t gfp, int nid,

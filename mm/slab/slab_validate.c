@@ -93,11 +93,7 @@ void slab_cache_validate(struct kmem_cache *s)
 
 	for_each_node_of(s, n)
 		validate_node(s, n);
-	for_each_slot(i) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[i]);
-
-		BUG_ON(READ_ONCE(c->avail) > c->capacity);
-	}
+	slab_depots_validate(s);
 }
 
 void slab_validate(void)
@@ -110,6 +106,15 @@ void slab_validate(void)
 	spin_unlock(&slab_state.lock);
 }
 
+static void count_kept(struct kmem_cache *s, struct kmem_cache_cpu *c,
+		       void *arg)
+{
+	s64 *nr = arg;
+
+	(void)s;
+	*nr -= (s64)READ_ONCE(c->avail);
+}
+
 unsigned long kmem_cache_in_use(struct kmem_cache *s)
 {
 	const struct kmem_cache_node *n;
@@ -117,11 +122,7 @@ unsigned long kmem_cache_in_use(struct kmem_cache *s)
 
 	for_each_node_of(s, n)
 		nr += (s64)READ_ONCE(n->nr_out);
-	for_each_slot(i) {
-		struct kmem_cache_cpu *c = smp_load_acquire(&s->slot[i]);
-
-		nr -= READ_ONCE(c->avail);
-	}
+	slab_for_each_magazine(s, count_kept, &nr);
 	return nr > 0 ? (unsigned long)nr : 0;
 }
 

@@ -376,6 +376,33 @@ unsigned int slab_take(struct kmem_cache *s, gfp_t gfp, int nid,
 	return 0;
 }
 
+/*
+ * Up to want more objects of a slab, from which the caller has one.  Any
+ * context; does not sleep.
+ */
+unsigned int slab_take_more(struct kmem_cache *s, struct page *slab,
+			    unsigned int want, void **objs)
+{
+	struct kmem_cache_node *n = slab_node(s, slab);
+	unsigned int got = 0, nr_bad = 0;
+	unsigned long flags;
+
+	spin_lock_irqsave(&n->list_lock, flags);
+	if (slab_first_free(slab) != SLAB_NIL) {
+		struct page_list *from = list_of(n, slab);
+
+		got = take_from_slab(s, slab, want, objs, &nr_bad);
+		WRITE_ONCE(n->nr_out, n->nr_out + got + nr_bad);
+		if (list_of(n, slab) != from) {
+			page_list_del(from, slab);
+			slab_list_add(list_of(n, slab), slab);
+		}
+	}
+	spin_unlock_irqrestore(&n->list_lock, flags);
+	report_bad_list(s, nr_bad);
+	return got;
+}
+
 /* ---- giving ---- */
 
 /* Put one object on its slab's list; false: it is corrupt and stays out. */
