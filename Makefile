@@ -155,6 +155,8 @@ CHECK_SUITES := 'source=$(CHECK_SOURCE)' \
 	'unit-tsan=$(B)/unit-tsan' \
 	'selftest-1=$(B)/quire selftest --cpus 1' \
 	'selftest-2=$(B)/quire selftest --cpus 2' \
+	'selftest-nodes=$(B)/quire selftest --cpus 3 --numa 128M,cpus=0 \
+		--numa 640M,cpus=1 --numa 0,cpus=2' \
 	$(MORE_SUITES)
 .PHONY: check
 check: need all $(B)/unit-asan $(B)/unit-tsan $(B)/quire-selftest.elf \
