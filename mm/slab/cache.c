@@ -15,7 +15,10 @@
  *    to come from.  Magazines come from "kmem_cache_cpu", which has none.
  * 4. Locking.  slab_state.lock guards the list of caches and the user counts;
  *    list locks nest inside.  A cache is destroyed by its last user, when
- *    nobody can call it any more.
+ *    nobody can call it any more.  Others may still shrink it, who go through
+ *    all caches for memory or hold on to it (cache_list.c): a magazine is
+ *    emptied by one at a time, under that lock, and stays, empty, until
+ *    nobody looks.
  * 5. Failure.  kmem_cache_create() fails whole.  A cache destroyed with
  *    objects in use is reported and leaked, and still works.
  */
@@ -421,8 +424,10 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	spin_unlock(&slab_state.lock);
 	if (!last)
 		return;
+	spin_lock(&slab_state.lock);
 	drain_all_cpus(s);
 	slab_drain_depots(s);
+	spin_unlock(&slab_state.lock);
 	slab_release_empty(s, 0);
 	if (s->flags & SLAB_TYPESAFE_BY_RCU) {
 		synchronize_rcu();
@@ -437,15 +442,16 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	spin_lock(&slab_state.lock);
 	list_del(&s->list);
 	spin_unlock(&slab_state.lock);
-	slab_free_magazines(s);
 	free_aliases(s);
 	kmem_cache_put(s);
 }
 
 int kmem_cache_shrink(struct kmem_cache *s)
 {
+	spin_lock(&slab_state.lock);
 	slab_drain_magazine(s, smp_processor_id() + 1);
 	slab_drain_depots(s);
+	spin_unlock(&slab_state.lock);
 	slab_release_empty(s, 0);
 	return 0; /* what others empty from now on is their next burst */
 }

@@ -4,8 +4,9 @@
  * tells what it is and holds: what /sys/kernel/slab shows.
  *
  * 1. Keeping.  slab_state.lock guards the list and every cache's nr_pins.  A
- *    destroyed cache leaves the list and gives all its memory back at once;
- *    only its descriptor, empty, stays until the last pin is gone.
+ *    destroyed cache leaves the list and gives all its slabs back at once;
+ *    only its descriptor and magazines, empty, stay until the last pin is
+ *    gone.
  * 2. Walking.  The list is in order of making, newest first, and each cache
  *    has a serial number.  The next one is the first with a smaller number,
  *    whether or not the one before is still there.
@@ -50,8 +51,10 @@ void kmem_cache_put(struct kmem_cache *s)
 	spin_lock(&slab_state.lock);
 	last = --s->nr_pins == 0;
 	spin_unlock(&slab_state.lock);
-	if (last)
-		kmem_cache_free(slab_state.cache_cache, s);
+	if (!last)
+		return;
+	slab_free_magazines(s);
+	kmem_cache_free(slab_state.cache_cache, s);
 }
 
 struct kmem_cache *kmem_cache_next(struct kmem_cache *prev)

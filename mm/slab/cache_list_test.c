@@ -4,7 +4,13 @@
  */
 #include "cache_list.c"
 
+#include <quire/port.h>
+
 #include <test/test.h>
+
+#ifndef QUIRE_METAL
+#include "port/soft/soft.h"
+#endif
 
 static struct kmem_cache *make(const char *name, unsigned int size,
 			       slab_flags_t flags)
@@ -190,3 +196,83 @@ TEST(caches_can_be_walked_while_others_come_and_go)
 	CHECK(nr_seen);
 	slab_validate();
 }
+
+/* ---- a destroyed cache that others still shrink and look at ---- */
+
+#define NR_ROUNDS 200
+
+struct ending {
+	struct kmem_cache *cache;
+	u32 nr_ready; /* all processors together, round by round */
+};
+
+static void meet(struct ending *e, unsigned int round, unsigned int step)
+{
+	u32 all = (round * 3 + step) * 2;
+
+	__atomic_fetch_add(&e->nr_ready, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&e->nr_ready, __ATOMIC_ACQUIRE) < all)
+		port->yield();
+}
+
+static void use_and_look(struct ending *e, unsigned int round)
+{
+	struct kmem_cache_state state;
+	struct kmem_cache *s;
+	void *objs[24];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(objs); i++)
+		objs[i] = kmem_cache_alloc(e->cache, GFP_KERNEL);
+	kmem_cache_free_bulk(e->cache, ARRAY_SIZE(objs), objs);
+	s = kmem_cache_next(NULL);
+	if (round % 2)
+		kmem_cache_put(s);
+	meet(e, round, 2);
+	if (round % 2) {
+		kmem_cache_shrink_all();
+	} else {
+		kmem_cache_get_state(s, &state);
+		kmem_cache_shrink(s);
+		kmem_cache_put(s);
+	}
+}
+
+static void make_and_destroy(void *arg, unsigned int cpu)
+{
+	struct ending *e = arg;
+
+	for (unsigned int round = 0; round < NR_ROUNDS; round++) {
+		if (!cpu)
+			e->cache = make("ending", 300, SLAB_NO_MERGE);
+		meet(e, round, 1);
+		if (cpu) {
+			use_and_look(e, round);
+		} else {
+			meet(e, round, 2);
+			kmem_cache_destroy(e->cache);
+		}
+		meet(e, round, 3);
+	}
+}
+
+static void destroy_and_shrink(void)
+{
+	struct ending e = {0};
+
+	CHECK_EQ(test_run_on_cpus(2, make_and_destroy, &e), 2);
+	slab_validate();
+}
+
+TEST_SOFT(a_cache_can_be_destroyed_while_others_shrink_it)
+{
+	destroy_and_shrink();
+}
+
+#ifndef QUIRE_METAL
+static const struct soft_layout seeded = {.mode = SOFT_SEEDED, .nr_cpus = 2};
+
+TEST_MACHINE(a_cache_can_be_destroyed_in_any_order_with_others, &seeded)
+{
+	destroy_and_shrink();
+}
+#endif
