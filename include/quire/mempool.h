@@ -37,7 +37,8 @@ typedef struct mempool {
 
 /*
  * mempool_create - a pool with min_nr elements in reserve, from alloc.
- * Task context; may sleep.  The node is for the pool's own memory.
+ * Task context; may sleep, unless gfp, with which everything is allocated,
+ *   says otherwise.  The node is for the pool's own memory.
  * Errors: NULL, and -ENOMEM of mempool_init(): nothing is left then; min_nr
  *   below 1 is reported and fails, -EINVAL.
  */

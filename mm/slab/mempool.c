@@ -14,7 +14,8 @@
  *        reserve empty under the lock and waits for it to change misses none
  * 3. Sleeping is port->wait() on nr_freed, waking port->wake(), by who sees
  *    nr_waiting after the refill.  One element wakes one; who was woken and
- *    finds nothing sleeps again.
+ *    finds nothing sleeps again, and who then got memory elsewhere wakes the
+ *    next in his place: the element that he was woken for is still there.
  * 4. Locking.  pool->lock, interrupts off, guards the reserve; nothing is
  *    allocated or freed under it.
  * 5. Failure.  Making and growing can fail, and then nothing has changed.
@@ -66,10 +67,10 @@ static bool refill(mempool_t *pool, void *element)
 }
 
 /* Fill the reserve; 0 or -ENOMEM, with what there was kept. */
-static int fill(mempool_t *pool)
+static int fill(mempool_t *pool, gfp_t gfp)
 {
 	while (READ_ONCE(pool->curr_nr) < pool->min_nr) {
-		void *element = pool->alloc(GFP_KERNEL, pool->pool_data);
+		void *element = pool->alloc(gfp, pool->pool_data);
 
 		if (!element)
 			return -ENOMEM;
@@ -95,7 +96,7 @@ static int init_pool(mempool_t *pool, int min_nr, mempool_alloc_t *alloc,
 	pool->pool_data = pool_data;
 	pool->alloc = alloc;
 	pool->free = free;
-	if (fill(pool)) {
+	if (fill(pool, gfp)) {
 		mempool_exit(pool);
 		return -ENOMEM;
 	}
@@ -181,7 +182,7 @@ int mempool_resize(mempool_t *pool, int new_min_nr)
 	spin_unlock_irqrestore(&pool->lock, flags);
 	kfree(old);
 	/* As far as there is memory; destroying does not miss the rest. */
-	pool->nr_unfilled = fill(pool) ? new_min_nr - pool->curr_nr : 0;
+	pool->nr_unfilled = fill(pool, GFP_KERNEL) ? new_min_nr - pool->curr_nr : 0;
 	return 0;
 }
 
@@ -193,9 +194,17 @@ static void wait_for_free(mempool_t *pool, u32 seen)
 	__atomic_fetch_sub(&pool->nr_waiting, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Woken for an element that was not needed after all. */
+static void wake_next(mempool_t *pool)
+{
+	if (READ_ONCE(pool->curr_nr) &&
+	    __atomic_load_n(&pool->nr_waiting, __ATOMIC_SEQ_CST))
+		port->wake(&pool->nr_freed, 1);
+}
+
 void *mempool_alloc(mempool_t *pool, gfp_t gfp)
 {
-	bool can_wait = gfpflags_allow_blocking(gfp);
+	bool can_wait = gfpflags_allow_blocking(gfp), waited = false;
 	gfp_t light;
 	void *element;
 	u32 seen;
@@ -209,13 +218,18 @@ void *mempool_alloc(mempool_t *pool, gfp_t gfp)
 	light = gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_IO);
 	for (;;) {
 		element = pool->alloc(light, pool->pool_data);
-		if (likely(element))
+		if (likely(element)) {
+			if (unlikely(waited))
+				wake_next(pool);
 			return element;
+		}
 		element = take_reserve(pool, &seen);
 		if (element || !can_wait)
 			return element;
-		if (light == gfp)
+		if (light == gfp) {
 			wait_for_free(pool, seen);
+			waited = true;
+		}
 		light = gfp; /* next: all that the caller allows */
 	}
 }

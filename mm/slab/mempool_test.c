@@ -230,12 +230,97 @@ TEST(who_waits_for_a_pool_gets_an_element)
 	share_pool();
 }
 
+/* ---- one element, two who wait, and memory that comes back ---- */
+
+struct reunion {
+	mempool_t *pool;
+	void *last;
+	u32 nr_served;
+	bool all_served;
+};
+
+static void wait_or_wake(void *arg, unsigned int k)
+{
+	struct reunion *r = arg;
+
+	if (k) {
+		void *e = mempool_alloc(r->pool, GFP_KERNEL);
+
+		mempool_free(e, r->pool);
+		__atomic_fetch_add(&r->nr_served, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	while (READ_ONCE(r->pool->nr_waiting) != 2)
+		port->yield();
+	/* Asleep, by then. */
+	for (unsigned int i = 0; i < 1000; i++)
+		port->yield();
+	WRITE_ONCE(dry, 0);
+	mempool_free(r->last, r->pool);
+	for (unsigned int i = 0; i < 1000000 && READ_ONCE(r->nr_served) != 2;
+	     i++)
+		port->yield();
+	r->all_served = READ_ONCE(r->nr_served) == 2;
+	/* Nobody is left asleep by a test that fails. */
+	while (READ_ONCE(r->nr_served) != 2) {
+		__atomic_fetch_add(&r->pool->nr_freed, 1, __ATOMIC_SEQ_CST);
+		port->wake(&r->pool->nr_freed, ~0U);
+		port->yield();
+	}
+}
+
+static void wait_together(void)
+{
+	struct reunion r = {0};
+
+	dry = nr_out = 0;
+	r.pool = mempool_create(1, dry_alloc, dry_free, (void *)8);
+	CHECK(r.pool);
+	dry = 1;
+	r.last = mempool_alloc(r.pool, GFP_KERNEL);
+	test_run_on_cpus(3, wait_or_wake, &r);
+	CHECK(r.all_served);
+	mempool_validate(r.pool);
+	mempool_destroy(r.pool);
+	CHECK_EQ(nr_out, 0);
+}
+
+/* Who was woken for the element may find memory and not need it. */
+TEST_SOFT(who_was_woken_in_vain_wakes_the_next)
+{
+	wait_together();
+}
+
+static gfp_t gfp_seen;
+
+static void *note_gfp(gfp_t gfp, void *pool_data)
+{
+	gfp_seen = gfp;
+	return mempool_kmalloc(gfp, pool_data);
+}
+
+TEST(a_pool_is_filled_as_its_maker_allows)
+{
+	mempool_t *pool = mempool_create_node(2, note_gfp, mempool_kfree,
+					      (void *)64, GFP_NOWAIT,
+					      NUMA_NO_NODE);
+
+	CHECK(pool);
+	CHECK_EQ(gfp_seen, GFP_NOWAIT);
+	mempool_destroy(pool);
+}
+
 #ifndef QUIRE_METAL
 static const struct soft_layout seeded = {.mode = SOFT_SEEDED, .nr_cpus = 4};
 
 TEST_MACHINE(who_waits_for_a_pool_gets_an_element_in_any_order, &seeded)
 {
 	share_pool();
+}
+
+TEST_MACHINE(who_was_woken_in_vain_wakes_the_next_in_any_order, &seeded)
+{
+	wait_together();
 }
 #endif
 
