@@ -98,6 +98,8 @@ static int try_take(struct zone *zone, unsigned long start, unsigned long end,
 	if (*used == end) {
 		buddy_take_range(zone, start, end);
 		zone_count(&zone->allocs, end - start);
+		if (zone->zone_pgdat->node_id != numa_node_id())
+			zone_count(&zone->allocs_other, end - start);
 		err = 0;
 	}
 	spin_unlock_irqrestore(&zone->lock, flags);

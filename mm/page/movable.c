@@ -65,7 +65,7 @@ static bool parse_core(const char *text, struct core_size *core)
 		is.percent = (unsigned int)n;
 		end++;
 	} else {
-		is.pages = DIV_ROUND_UP(n, PAGE_SIZE);
+		is.pages = (n >> PAGE_SHIFT) + ((n & ~PAGE_MASK) != 0);
 	}
 	if (*end)
 		return false;

@@ -36,6 +36,8 @@ TEST(movable_sizes_are_read_with_suffix_or_percent)
 	CHECK_EQ(read_word("kernelcore", "0x1000").pages, 1);
 	CHECK_EQ(read_word("kernelcore", "30%").percent, 30);
 	CHECK(read_word("kernelcore", "0").given);
+	CHECK_EQ(read_word("kernelcore", "0xffffffffffffffff").pages,
+		 1UL << (64 - PAGE_SHIFT));
 	CHECK(!movable_param("kernelcor", "1M"));
 	CHECK(!movable_param("slab_nomerge", NULL));
 	/* Without losing digits: a percentage of very much memory. */

@@ -337,9 +337,12 @@ bool pcp_keep_run(struct page *page, unsigned int order)
 		return false;
 	pcp = this_cpu_ptr(&page_cpu)->of_zone[flags >> PAGEFLAGS_ZONE_SHIFT];
 	stack = &pcp->runs[order - 1];
-	if (READ_ONCE(stack->nr) >= PCP_RUNS_MAX ||
-	    !raw_spin_trylock(&pcp->lock.locked))
+	if (!raw_spin_trylock(&pcp->lock.locked))
 		return false;
+	if (stack->nr >= PCP_RUNS_MAX) { /* C4 */
+		raw_spin_unlock(&pcp->lock.locked);
+		return false;
+	}
 	WRITE_ONCE(page->flags, flags | 1U << PG_pcp | 1U << PG_run);
 	page[1].private = order;
 	page->link.next = stack->first;

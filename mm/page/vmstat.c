@@ -6,7 +6,8 @@
  *    everything else each processor counts for itself.  A sum reads all of
  *    them without stopping anyone, so it is exact only when nothing runs.
  * 2. A page count of one processor may be negative (counted up here, down
- *    there); the sum is not, but for a moment, and then shown as 0.
+ *    there); the sum is not, but for a moment, and then shown as 0.  So is a
+ *    difference of two sums: both move on between the reads.
  * 3. Nodes.  A list belongs to one processor and one zone, so what it handed
  *    out was local or not as a whole: nothing is counted for that.  Only the
  *    search that has left the node it wanted counts, on both sides.
@@ -21,6 +22,11 @@
 
 DEFINE_PER_CPU(unsigned long[NR_VM_EVENTS], vm_event_counts);
 DEFINE_PER_CPU(long[MAX_NUMNODES][NODE_STATS_STRIDE], node_stat_counts);
+
+static unsigned long not_negative(unsigned long sum)
+{
+	return (long)sum < 0 ? 0 : sum;
+}
 
 /* Frames ever freed into the zone, or its per-CPU lists. */
 static unsigned long zone_frees(const struct zone *zone)
@@ -51,7 +57,7 @@ static unsigned long zone_allocs(const struct zone *zone)
 
 	for_each_possible_cpu(cpu)
 		sum += pcp_allocs(zone->pageset[cpu]);
-	return sum;
+	return not_negative(sum);
 }
 
 /* ---- nodes ---- */
@@ -65,7 +71,7 @@ static unsigned long zone_allocs_other(const struct zone *zone)
 	for_each_possible_cpu(cpu)
 		if (cpu_to_node(cpu) != zone->zone_pgdat->node_id)
 			sum += pcp_allocs(zone->pageset[cpu]);
-	return sum;
+	return not_negative(sum);
 }
 
 /* An atomic addition, because an interrupt may count here in between. */
@@ -124,7 +130,7 @@ unsigned long zone_numa_stat(const struct zone *zone, enum numa_stat item)
 		return 0;
 	switch (item) {
 	case NUMA_HIT:
-		return zone_allocs(zone) - sum_missed(zone);
+		return not_negative(zone_allocs(zone) - sum_missed(zone));
 	case NUMA_MISS:
 		return sum_missed(zone);
 	case NUMA_FOREIGN:
@@ -132,7 +138,8 @@ unsigned long zone_numa_stat(const struct zone *zone, enum numa_stat item)
 	case NUMA_INTERLEAVE:
 		return sum_interleaved(zone);
 	case NUMA_LOCAL:
-		return zone_allocs(zone) - zone_allocs_other(zone);
+		return not_negative(zone_allocs(zone) -
+				    zone_allocs_other(zone));
 	case NUMA_OTHER:
 		return zone_allocs_other(zone);
 	case NR_NUMA_STATS:

@@ -218,7 +218,7 @@ TEST_MACHINE(numa_counts_ignore_what_failed, &four_nodes)
 }
 
 #define STEPS 20000
-#define HELD  900
+#define HELD  1300
 
 /* Blocks of all orders from all nodes, until some are full. */
 TEST_MACHINE(numa_counts_follow_a_model, &four_nodes)
@@ -347,4 +347,53 @@ TEST_MACHINE(numa_counts_of_many_processors_lose_nothing, &four_nodes)
 	check_counts(&want);
 	page_validate();
 	free_pages_bulk(slots, ARRAY_SIZE(slots));
+}
+
+/* What a reader sees when the second sum has moved on since the first. */
+TEST_MACHINE(numa_counts_read_meanwhile_are_never_below_zero, &four_nodes)
+{
+	const struct pglist_data *node = NODE_DATA(3);
+	struct zone *zone = NULL;
+	struct pcp *pcp;
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		if (zone_populated(&node->node_zones[i]))
+			zone = (struct zone *)&node->node_zones[i];
+	CHECK(zone);
+	pcp = zone->pageset[1];
+	zone->allocs_other += 1000000;
+	CHECK_EQ(node_numa_stat(3, NUMA_LOCAL), 0);
+	zone->allocs_other -= 1000000;
+	pcp->missed += 1000000;
+	CHECK_EQ(node_numa_stat(3, NUMA_HIT), 0);
+	CHECK_EQ(sum_numa_stat(NUMA_MISS), 1000000);
+	pcp->missed -= 1000000;
+	/* Frames on a list that were not counted yet when it was read. */
+	pcp->drained += 1000000;
+	CHECK_EQ(node_numa_stat(3, NUMA_OTHER), 0);
+	CHECK_EQ(sum_vm_event((enum vm_event)(VMEV_pgalloc_dma +
+					      (unsigned int)zone->idx)) >>
+			 40,
+		 0);
+	pcp->drained -= 1000000;
+}
+
+/* A range of another node's frames is not local. */
+TEST_MACHINE(numa_counts_know_whose_a_contiguous_range_was, &four_nodes)
+{
+	struct numa_counts want;
+	struct page *page;
+	int nid;
+
+	read_counts(&want);
+	for (nid = 0; nid < 2; nid++) {
+		page = alloc_contig_pages(100, GFP_KERNEL | __GFP_THISNODE,
+					  nid);
+		CHECK(page);
+		CHECK_EQ(page_to_nid(page), nid);
+		expect(&want, 0, nid, nid, 100);
+		free_contig_range(page_to_pfn(page), 100);
+	}
+	check_counts(&want);
 }
