@@ -182,7 +182,8 @@ int mempool_resize(mempool_t *pool, int new_min_nr)
 	spin_unlock_irqrestore(&pool->lock, flags);
 	kfree(old);
 	/* As far as there is memory; destroying does not miss the rest. */
-	pool->nr_unfilled = fill(pool, GFP_KERNEL) ? new_min_nr - pool->curr_nr : 0;
+	pool->nr_unfilled =
+		fill(pool, GFP_KERNEL) ? new_min_nr - pool->curr_nr : 0;
 	return 0;
 }
 

@@ -301,9 +301,9 @@ static void *note_gfp(gfp_t gfp, void *pool_data)
 
 TEST(a_pool_is_filled_as_its_maker_allows)
 {
-	mempool_t *pool = mempool_create_node(2, note_gfp, mempool_kfree,
-					      (void *)64, GFP_NOWAIT,
-					      NUMA_NO_NODE);
+	mempool_t *pool =
+		mempool_create_node(2, note_gfp, mempool_kfree, (void *)64,
+				    GFP_NOWAIT, NUMA_NO_NODE);
 
 	CHECK(pool);
 	CHECK_EQ(gfp_seen, GFP_NOWAIT);
