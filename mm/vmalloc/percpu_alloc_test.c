@@ -321,3 +321,33 @@ TEST_MACHINE(processors_share_the_percpu_chunks_in_any_order, &seeded)
 	percpu_validate();
 }
 #endif
+
+#ifndef QUIRE_METAL
+static int refuse_sync(unsigned long start, unsigned long end)
+{
+	(void)start;
+	(void)end;
+	return -ENOMEM;
+}
+
+TEST_SOFT(percpu_pages_that_the_machine_cannot_map_are_given_back)
+{
+	unsigned long before = pcpu_nr_pages();
+	const struct port_ops *real = port;
+	struct port_ops refusing = *port;
+	void *p;
+
+	refusing.sync_kernel_mappings = refuse_sync;
+	port = &refusing;
+	CHECK(!__alloc_percpu(pcpu_unit_size, 8));
+	port = real;
+	percpu_shrink();
+	CHECK_EQ(pcpu_nr_pages(), before);
+	percpu_validate();
+	vmalloc_validate();
+	p = __alloc_percpu(pcpu_unit_size, 8);
+	CHECK(p);
+	free_percpu(p);
+	percpu_validate();
+}
+#endif

@@ -383,7 +383,8 @@ TEST(a_bad_free_names_the_area_it_hits)
 	test_expect_report("nothing is there");
 	vfree((void *)(VMALLOC_END - PAGE_SIZE));
 	vfree((void *)8);
-	CHECK_EQ(test_expect_end(), 2);
+	vfree((void *)VMALLOC_END);
+	CHECK_EQ(test_expect_end(), 3);
 }
 
 #define NR_BLOCKS 24
@@ -553,5 +554,99 @@ TEST_SOFT(each_area_is_listed_by_its_kind)
 	vfree(a);
 	vunmap(b);
 	__free_page(page);
+}
+
+TEST_SOFT(what_exceeds_memory_is_told_once_and_not_to_who_does_not_ask)
+{
+	unsigned long size = (totalram_pages() + 1) << PAGE_SHIFT;
+
+	CHECK(!__vmalloc(size, GFP_KERNEL | __GFP_NOWARN));
+	test_expect_report("exceeds total pages");
+	CHECK(!vmalloc(size));
+	CHECK(!vmalloc(size));
+	CHECK_EQ(test_expect_end(), 1);
+}
+
+static void see_one(const struct vmalloc_info *info, void *arg)
+{
+	struct vmalloc_info *seen = arg;
+
+	if (strcmp(info->kind, "vmalloc") == 0)
+		*seen = *info;
+}
+
+TEST_SOFT(an_area_that_is_being_made_is_listed_without_pages)
+{
+	struct vmap_area *va =
+		vmap_area_alloc(3 * PAGE_SIZE, PAGE_SIZE, VMAP_ALLOC, NULL);
+	struct vmalloc_info seen = {0};
+
+	CHECK(va);
+	va->nr_pages = 3;
+	vmalloc_for_each_info(see_one, &seen);
+	CHECK_EQ(seen.start, va->start);
+	CHECK_EQ(seen.nr_pages, 0);
+	vmap_area_free(va);
+}
+
+static const struct mem_range two_ranges[] = {
+	{16 * MIB, 48 * MIB, 0, MEM_RANGE_USABLE},
+	{48 * MIB, 80 * MIB, 1, MEM_RANGE_USABLE},
+};
+static const struct soft_layout two_nodes = {
+	.ranges = two_ranges,
+	.nr_ranges = ARRAY_SIZE(two_ranges),
+	.nr_cpus = 1,
+	.nr_nodes = 2,
+};
+
+TEST_MACHINE(an_areas_pages_are_listed_by_node, &two_nodes)
+{
+	const unsigned long size = (2UL << 20) + 3 * PAGE_SIZE;
+
+	for (int nid = 0; nid < 2; nid++) {
+		struct vmalloc_info seen = {0};
+		u8 *p = vmalloc_node(size, nid);
+
+		CHECK(p);
+		vmalloc_for_each_info(see_one, &seen);
+		CHECK_EQ(seen.nr_large, 1);
+		CHECK_EQ(seen.nr_on_node[nid], 515);
+		CHECK_EQ(seen.nr_on_node[!nid], 0);
+		vfree(p);
+	}
+}
+
+/* Two levels of tables have no large leaves for these calls. */
+static const struct soft_layout two_levels = {
+	.ranges = with_device,
+	.nr_ranges = ARRAY_SIZE(with_device),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+	.levels = 2,
+};
+
+TEST_MACHINE(with_two_levels_all_leaves_are_small, &two_levels)
+{
+	static struct page *pages[VMAP_LARGE_PAGES];
+	struct page *run = alloc_pages(GFP_KERNEL, VMAP_LARGE_ORDER);
+	u8 *p = vmalloc(4 << 20), *d = ioremap(48 * MIB, 4 * MIB), *m;
+
+	CHECK(p && d && run);
+	for (unsigned int i = 0; i < VMAP_LARGE_PAGES; i++)
+		pages[i] = run + i;
+	m = vmap(pages, VMAP_LARGE_PAGES, VM_MAP, PAGE_KERNEL);
+	CHECK(m);
+	check_leaves(p, "00");
+	check_leaves(d, "00");
+	check_leaves(m, "0");
+	p[(4 << 20) - 1] = d[4 * MIB - 1] = m[(2 << 20) - 1] = 1;
+	vmalloc_validate();
+	vfree(p);
+	iounmap(d);
+	vunmap(m);
+	__free_pages(run, VMAP_LARGE_ORDER);
+	vmalloc_validate();
+	pgtable_validate(init_pgd);
 }
 #endif

@@ -70,7 +70,7 @@ static int map_frames(struct vmap_area *va, struct page **pages, u64 prot)
 	bool aligned = IS_ALIGNED(at, pgtable_size(1)), large = false;
 	int err = 0;
 
-	while (!err && at != end) {
+	while (at != end) {
 		unsigned long nr = (end - at) >> PAGE_SHIFT, bytes;
 
 		if (aligned)

@@ -86,10 +86,10 @@ static void set_gap(struct vmap_area *va, unsigned long gap)
 /* The lowest area with a gap of at least size before it, or NULL. */
 static struct vmap_area *find_gap(unsigned long size)
 {
-	struct rb_node *node = vmap_state.root.rb_node;
+	struct rb_node *node = vmap_state.root.rb_node; /* never empty */
 
 	lockdep_assert_held(&vmap_state.lock);
-	if (!node || to_area(node)->max_gap < size)
+	if (to_area(node)->max_gap < size)
 		return NULL;
 	for (;;) {
 		if (node->rb_left && to_area(node->rb_left)->max_gap >= size)

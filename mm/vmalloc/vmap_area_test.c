@@ -6,6 +6,8 @@
 
 #include <test/test.h>
 
+#include <quire/string.h>
+
 #ifndef QUIRE_METAL
 #include "port/soft/soft.h"
 #endif
@@ -188,6 +190,141 @@ TEST_MACHINE(a_full_range_is_purged_before_it_fails, &narrow)
 	CHECK_EQ(vmap_state.nr_lazy, 0);
 	vmap_area_validate();
 	vmap_area_free(a);
+	vmap_area_free(b);
+}
+
+/*
+ *  pages   0        256       512       768       1024
+ *          [ first  ]         [ second  ]
+ */
+TEST_MACHINE(areas_at_given_distances_wait_for_a_purge_too, &narrow)
+{
+	static const unsigned long apart[] = {0, 2UL << 20};
+	static const unsigned long wrapped[] = {0, -PAGE_SIZE};
+	static const unsigned long beyond[] = {0, 4UL << 20};
+	struct vmap_area *a = area(1023, PAGE_SIZE), *areas[2];
+	const unsigned long size = 1UL << 20;
+
+	CHECK_EQ(vmap_area_alloc_congruent(apart, 2, size, NULL, areas),
+		 -ENOMEM);
+	vmap_area_validate();
+	release(a);
+	CHECK_EQ(vmap_state.nr_lazy, 1);
+	CHECK_EQ(vmap_area_alloc_congruent(apart, 2, size, NULL, areas), 0);
+	CHECK_EQ(vmap_state.nr_lazy, 0);
+	CHECK_EQ(areas[0]->start, VMALLOC_START);
+	CHECK_EQ(areas[1]->start, VMALLOC_START + apart[1]);
+	vmap_area_validate();
+	vmap_area_free(areas[0]);
+	vmap_area_free(areas[1]);
+	CHECK_EQ(vmap_area_alloc_congruent(wrapped, 2, PAGE_SIZE, NULL, areas),
+		 -ENOMEM);
+	CHECK_EQ(vmap_area_alloc_congruent(beyond, 2, PAGE_SIZE, NULL, areas),
+		 -ENOMEM);
+	vmap_area_validate();
+}
+
+/* ---- damage to the tree is found ---- */
+
+static void validate(void *arg)
+{
+	(void)arg;
+	vmap_area_validate();
+}
+
+static void check_found(const char *what)
+{
+	char text[200];
+
+	CHECK(soft_catch_panic(validate, NULL, text, sizeof(text)));
+	if (!str_has_prefix(text, "vmalloc: ") ||
+	    !str_has_prefix(text + strlen("vmalloc: "), what))
+		test_fail(__FILE__, __LINE__, "%s, not: %s", text, what);
+}
+
+TEST_SOFT(damage_to_the_tree_is_found)
+{
+	struct vmap_area *a = area(3, PAGE_SIZE), *b = area(3, PAGE_SIZE);
+
+	vmap_area_validate();
+	b->start -= PAGE_SIZE; /* V1 */
+	check_found("areas overlap");
+	b->start += PAGE_SIZE;
+	a->start -= PAGE_SIZE;
+	check_found("areas overlap");
+	a->start += PAGE_SIZE;
+	b->end = VMALLOC_END + PAGE_SIZE;
+	check_found("areas overlap");
+	b->end = b->start + 4 * PAGE_SIZE;
+	set_gap(b, PAGE_SIZE); /* V2 */
+	check_found("a gap is not what is free");
+	set_gap(b, 0);
+	vmap_state.end.end -= PAGE_SIZE;
+	check_found("the end is missing");
+	vmap_state.end.end += PAGE_SIZE;
+	vmap_area_validate();
+	vmap_area_free(a);
+	vmap_area_free(b);
+}
+
+TEST_SOFT(damage_to_what_waits_for_a_purge_is_found)
+{
+	struct vmap_area *a = area(3, PAGE_SIZE);
+
+	release(a);
+	vmap_area_validate();
+	a->lazy = false;
+	check_found("an area in use waits for a purge");
+	a->lazy = true;
+	a->cleared = false;
+	check_found("an area in use waits for a purge");
+	a->cleared = true;
+	vmap_state.nr_lazy++; /* V4 */
+	check_found("lazy areas are miscounted");
+	vmap_state.nr_lazy--;
+	vmap_state.lazy_bytes += PAGE_SIZE;
+	check_found("lazy areas are miscounted");
+	vmap_state.lazy_bytes -= PAGE_SIZE;
+	vmap_area_validate();
+}
+
+/* ---- device memory ---- */
+
+static struct vmap_area *device_area(phys_addr_t phys, u64 prot)
+{
+	struct vmap_area *va =
+		vmap_area_alloc(2 * PAGE_SIZE, PAGE_SIZE, VMAP_IOREMAP, NULL);
+
+	CHECK(va);
+	va->phys = phys;
+	va->prot = prot;
+	return va;
+}
+
+/*
+ *  device   below [ a a ] above     an area conflicts where it overlaps a
+ */
+TEST_SOFT(areas_of_one_device_conflict_where_they_overlap)
+{
+	const u64 prot = PAGE_KERNEL_NOCACHE, other = PAGE_KERNEL_WC;
+	const phys_addr_t at = 1UL << 32;
+	struct vmap_area *a = device_area(at, other), *b;
+
+	for (long off = -3; off <= 3; off++) {
+		b = device_area(at + (phys_addr_t)(off * (long)PAGE_SIZE),
+				prot);
+		CHECK_EQ(vmap_area_has_conflict(b), off > -2 && off < 2);
+		vmap_area_free(b);
+	}
+	b = device_area(at, prot);
+	a->prot = prot; /* the same type */
+	CHECK(!vmap_area_has_conflict(b));
+	a->prot = 0; /* being made: not said yet */
+	CHECK(!vmap_area_has_conflict(b));
+	a->prot = other;
+	CHECK(vmap_area_has_conflict(b));
+	release(a); /* withdrawn */
+	CHECK(!vmap_area_has_conflict(b));
 	vmap_area_free(b);
 }
 #endif

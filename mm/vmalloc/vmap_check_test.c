@@ -76,6 +76,77 @@ TEST_SOFT(damage_to_the_tables_is_found)
 	check_found(entry_of(a), va,
 		    "something is mapped where nothing may be");
 }
+
+/*
+ *  [ 2 MiB ][ a b ]g      a large leaf in place of the table below a and b
+ *  [ small pages ... ]g   a large leaf in place of the first 512
+ */
+TEST_SOFT(leaves_of_the_wrong_size_are_found)
+{
+	u8 *p = vmalloc((2 << 20) + 2 * PAGE_SIZE);
+	u8 *q = __vmalloc_node(4 << 20, 2 << 20, GFP_KERNEL, 0, NULL);
+	pte_t *large = entry_of(p), *small;
+	u64 leaf;
+
+	CHECK(p && q > p);
+	leaf = pte_val(ptep_get(large));
+	/* Both are in the one table of level 1 that the range has. */
+	CHECK(VMALLOC_END - VMALLOC_START <= pgtable_size(2));
+	small = large + ((q - p) >> 21);
+	check_found(large + 1, leaf, "a leaf reaches beyond its area");
+	check_found(small, leaf, "a leaf is of the wrong size");
+	vfree(p);
+	vfree(q);
+}
+
+#define MIB ((phys_addr_t)1 << 20)
+
+/* Reserved memory in place of a device. */
+static const struct mem_range with_device[] = {
+	{16 * MIB, 48 * MIB, 0, MEM_RANGE_USABLE},
+	{48 * MIB, 53 * MIB, 0, MEM_RANGE_RESERVED},
+};
+static const struct soft_layout device = {
+	.ranges = with_device,
+	.nr_ranges = ARRAY_SIZE(with_device),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+};
+
+/* Device memory has its frames and its type; a caller's frames are his. */
+TEST_MACHINE(devices_and_frames_of_others_are_compared, &device)
+{
+	u8 *wc = ioremap_wc(48 * MIB, 2 * MIB + 2 * PAGE_SIZE);
+	struct page *pages[2] = {alloc_page(GFP_KERNEL),
+				 alloc_page(GFP_KERNEL)};
+	u8 *m = vmap(pages, 2, VM_MAP, PAGE_KERNEL), *end = wc + 2 * MIB;
+	pte_t good;
+	u64 value;
+
+	CHECK(wc && m);
+	value = pte_val(ptep_get(entry_of(wc)));
+	check_found(entry_of(wc), value + 2 * MIB,
+		    "a page is mapped to another frame");
+	check_found(entry_of(wc), 0, "a page of an area is not mapped");
+	value = pte_val(ptep_get(entry_of(end)));
+	check_found(entry_of(end), value + PAGE_SIZE,
+		    "a page is mapped to another frame");
+	check_found(entry_of(end), value ^ (_PAGE_PWT | _PAGE_PCD),
+		    "a leaf has the wrong permissions");
+	check_found(entry_of(m), 0, "a page of an area is not mapped");
+	check_found(entry_of(m + PAGE_SIZE), 0,
+		    "the end of an area is not mapped");
+	/* vmap() does not keep which frames they were. */
+	good = ptep_get(entry_of(m));
+	set_pte(entry_of(m), ptep_get(entry_of(m + PAGE_SIZE)));
+	vmalloc_validate();
+	set_pte(entry_of(m), good);
+	iounmap(wc);
+	vunmap(m);
+	__free_page(pages[0]);
+	__free_page(pages[1]);
+	vmalloc_validate();
+}
 #endif
 
 /* ---- failures in any state ---- */

@@ -300,4 +300,101 @@ TEST_MACHINE(a_gib_of_a_device_is_one_leaf, &large_device)
 	vmalloc_validate();
 	pgtable_validate(init_pgd);
 }
+
+/*
+ *  run of 1024   . [ 512 from the second on ]    no leaf can begin there
+ *                [ 512 ][ 512 ]                  two large leaves, or none
+ */
+TEST_SOFT(vmap_of_a_run_takes_large_leaves_where_it_may)
+{
+	static struct page *pages[2 * VMAP_LARGE_PAGES];
+	struct page *run = alloc_pages(GFP_KERNEL, VMAP_LARGE_ORDER + 1);
+	unsigned int level;
+	u8 *p;
+
+	CHECK(run);
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = run + i;
+	p = vmap(pages + 1, VMAP_LARGE_PAGES, VM_MAP, PAGE_KERNEL);
+	CHECK(p);
+	pgtable_lookup(init_pgd, (uintptr_t)p, &level);
+	CHECK_EQ(level, 0);
+	vunmap(p);
+	vmap_allow_huge = false;
+	p = vmap(pages, VMAP_LARGE_PAGES, VM_MAP, PAGE_KERNEL);
+	vmap_allow_huge = true;
+	CHECK(p);
+	pgtable_lookup(init_pgd, (uintptr_t)p, &level);
+	CHECK_EQ(level, 0);
+	vunmap(p);
+	vm_unmap_aliases();
+	/* Also when the second part fails, after the first was mapped. */
+	pages[VMAP_LARGE_PAGES + 1] = run;
+	EACH_FAILURE(n) {
+		p = vmap(pages, ARRAY_SIZE(pages), VM_MAP, PAGE_KERNEL);
+		CHECK_EQ(!p, failure_was_injected());
+		vunmap(p);
+		vm_unmap_aliases();
+		kmem_cache_drain_all();
+		vmalloc_validate();
+		pgtable_validate(init_pgd);
+	}
+	__free_pages(run, VMAP_LARGE_ORDER + 1);
+}
+
+static const struct mem_range with_hole[] = {
+	{16 * MIB, 32 * MIB, 0, MEM_RANGE_USABLE},
+	{64 * MIB, 80 * MIB, 0, MEM_RANGE_USABLE},
+};
+static const struct soft_layout hole = {
+	.ranges = with_hole,
+	.nr_ranges = ARRAY_SIZE(with_hole),
+	.nr_cpus = 1,
+	.nr_nodes = 1,
+};
+
+TEST_MACHINE(vmap_refuses_descriptors_of_a_hole, &hole)
+{
+	struct page *pages[2] = {alloc_page(GFP_KERNEL),
+				 pfn_to_page(48 * MIB >> PAGE_SHIFT)};
+
+	CHECK(pages[0]);
+	test_expect_report("all_are_frames");
+	CHECK(!vmap(pages, 2, VM_MAP, PAGE_KERNEL));
+	test_expect_end();
+	__free_page(pages[0]);
+	vmalloc_validate();
+}
+
+static int accept_sync(unsigned long start, unsigned long end)
+{
+	(void)start;
+	(void)end;
+	return 0;
+}
+
+/* Where no memory is, everything is a device's. */
+TEST_MACHINE(beyond_the_last_frame_there_are_devices, &device)
+{
+	const struct port_ops *real = port;
+	struct port_ops accepting = *port;
+	const phys_addr_t pa = 1ULL << 40;
+	unsigned int level;
+	u8 *p;
+
+	/* The simulated machine has nothing there to map. */
+	CHECK(!ioremap(pa, PAGE_SIZE));
+	accepting.sync_kernel_mappings = accept_sync;
+	port = &accepting;
+	p = ioremap(pa + 5, PAGE_SIZE);
+	port = real;
+	CHECK(p);
+	CHECK_EQ(pte_pfn(ptep_get(
+			 pgtable_lookup(init_pgd, (uintptr_t)p, &level))),
+		 pa >> PAGE_SHIFT);
+	vmalloc_validate();
+	iounmap(p);
+	vm_unmap_aliases();
+	vmalloc_validate();
+}
 #endif
