@@ -3,7 +3,7 @@
 # make coverage: the hosted unit tests, built to count, and what they missed.
 
 FLAGS_cover := -Iport/soft -O0 -pthread --coverage -fprofile-update=atomic \
-	$(CHECKED)
+	$(SOFT_CHECKED)
 $(eval $(call variant_rules,cover))
 COVER_O := $(call objs,cover,$(UNIT_SRC))
 
