@@ -161,6 +161,23 @@ static bool kernel_access_ok(const struct pt_regs *regs, unsigned long addr,
 	return !cpu_has(X86_FEATURE_SMAP) || regs->flags & X86_FLAGS_AC;
 }
 
+#if CONFIG_SELFTEST
+static u64 nr_kernel_faults;
+
+u64 x86_nr_kernel_faults(void)
+{
+	return __atomic_load_n(&nr_kernel_faults, __ATOMIC_RELAXED);
+}
+#endif
+
+/* A test may ask how many there were. */
+static void count_kernel_fault(void)
+{
+#if CONFIG_SELFTEST
+	__atomic_fetch_add(&nr_kernel_faults, 1, __ATOMIC_RELAXED);
+#endif
+}
+
 void x86_page_fault(struct pt_regs *regs)
 {
 	unsigned long addr = read_cr2();
@@ -173,6 +190,7 @@ void x86_page_fault(struct pt_regs *regs)
 		kernel_page_fault(regs, addr, error_code);
 		return;
 	}
+	count_kernel_fault();
 	if (kernel_access_ok(regs, addr, error_code)) {
 		local_irq_enable();
 		done = kernel_page_fault(regs, addr, error_code);

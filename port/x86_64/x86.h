@@ -334,6 +334,10 @@ void power_after_panic(void) __noreturn;
 /* ---- trap.c, oops.c ---- */
 void x86_trap(struct pt_regs *regs, unsigned int vector);
 void x86_page_fault(struct pt_regs *regs);
+#if CONFIG_SELFTEST
+/* Page faults in kernel mode so far, on all processors. */
+u64 x86_nr_kernel_faults(void);
+#endif
 void x86_paranoid_trap(struct pt_regs *regs, unsigned int vector);
 struct pt_regs *x86_bad_iret(struct pt_regs *regs, unsigned int vector);
 void oops(struct pt_regs *regs, const char *what,
