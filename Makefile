@@ -194,6 +194,7 @@ help:
 	@echo 'make unit-asan    unit tests, simulated machine (T=pattern)'
 	@echo 'make unit-tsan    the same under the thread sanitizer'
 	@echo 'make coverage     lines and branches that the unit tests reach'
+	@echo 'make check-model  protocols of locks and flushes, all interleavings'
 	@echo 'make bench        instruction counts beside Linux 6.1, and the next:'
 	@echo 'make bench-alloc  the allocators beside malloc libraries, ns per pair'
 	@echo 'make lint         layering, symbols, layout, clang, options'

@@ -17,6 +17,7 @@
 #include "test/core.h"
 
 #include <quire/percpu.h>
+#include <quire/mm.h>
 #include <quire/pgtable.h>
 #include <quire/printk.h>
 #include <quire/slab.h>
@@ -168,6 +169,7 @@ void test_begin(u64 seed)
 	test.injected = 0;
 	test.expected = NULL;
 	test.surprised = 0;
+	mm_capable = NULL; /* on metal the kernel's: root may everything */
 	give_back_caches();
 	kmem_cache_leak_baseline();
 	test.nr_free = nr_free_pages();
