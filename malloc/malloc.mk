@@ -40,6 +40,8 @@ MORE_SUITES += 'malloc=$(B)/malloc/test' \
 	'malloc-progs=sh test/malloc/preload.sh $(B)'
 .PHONY: check-malloc
 check-malloc: $(CHECK_DEPS)
+	@sh tools/need.sh valgrind:valgrind google-pprof:google-perftools \
+	    g++:g++ perl:perl
 	@sh tools/check.sh $(B)/check 'malloc=$(B)/malloc/test' \
 	    'malloc-tsan=$(B)/malloc/test-tsan' \
 	    'malloc-progs=sh test/malloc/preload.sh $(B)'

@@ -32,7 +32,7 @@ same()
 		lib=
 		[ $way = with ] && lib=$so
 		(cd "$dir/$1.$way" &&
-		 LD_PRELOAD=$lib timeout 60 sh -c "$2" > ../"$1.$way.out" 2>&1
+		 LD_PRELOAD=$lib timeout 100 sh -c "$2" > ../"$1.$way.out" 2>&1
 		 echo "status $?" >> ../"$1.$way.out")
 	done
 	cmp "$dir/$1.without.out" "$dir/$1.with.out" &&
@@ -132,6 +132,63 @@ print(subprocess.check_output([\"echo\", \"child\"]))'"
 has node && same node 'node -e "
 	let m = new Map(); for (let i = 0; i < 2e5; i++) m.set(i, {i});
 	console.log(m.size, Buffer.alloc(1e6).length)"'
+
+has valgrind && same valgrind 'gcc -g -o hello ../hello.c &&
+	valgrind -q --error-exitcode=9 ./hello &&
+	valgrind -q --error-exitcode=9 --tool=none sort /dev/null'
+QUIRE_MALLOC=hardened=1 PYTHONMALLOC=malloc same hardened 'seq 20000 | sort -r |
+	sha256sum; bash -c "for i in {1..3000}; do a[i]=\$i; done; echo \${#a[@]}"
+	perl -e "my %h; \$h{\$_} = \$_ x 30 for 1..20000; print scalar keys %h"
+	g++ -O1 -pthread -o map ../map.cc && ./map'
+
+# The profile: what leaks is seen, by the name of its function.
+cat > "$dir/leak.c" <<'END'
+#include <stdlib.h>
+__attribute__((noinline)) void *leak_a_lot(void) { return malloc(1000); }
+__attribute__((noinline)) void *leak_nothing(void) { return malloc(9000); }
+int main(void)
+{
+	for (int i = 0; i < 50000; i++) {
+		*(volatile char *)leak_a_lot() = 1;
+		free(leak_nothing());
+	}
+	return 0;
+}
+END
+if has google-pprof; then
+	(cd "$dir" && gcc -g -O1 -fno-builtin -o leak leak.c &&
+	 QUIRE_MALLOC_PROFILE=leak LD_PRELOAD=$so ./leak &&
+	 google-pprof --text ./leak leak.*.heap 2> /dev/null |
+		 awk '/leak_a_lot/ && $1 > 40 && $1 < 56 { seen = 1 }
+		      /leak_nothing/ && $1 > 1 { bad = 1 }
+		      END { exit !seen || bad }')
+	verdict profile $?
+fi
+
+# Statistics: valid XML and JSON.
+cat > "$dir/info.c" <<'END'
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int quire_malloc_json(FILE *out);
+int main(int argc, char **argv)
+{
+	for (int i = 0; i < 5000; i++)
+		if (i % 3)
+			free(malloc(i));
+		else
+			*(volatile char *)malloc(i * 2 + 1) = 1;
+	return argc > 1 ? quire_malloc_json(stdout) : malloc_info(0, stdout);
+}
+END
+if [ -x $python ]; then
+	gcc -o "$dir/info" "$dir/info.c" -L"$B" -lquire-malloc -Wl,-rpath,"$B" &&
+		"$dir/info" json | $python -m json.tool > /dev/null &&
+		"$dir/info" | $python -c \
+		'import sys, xml.dom.minidom as m; m.parse(sys.stdin)'
+	verdict statistics $?
+fi
 
 # Linked: the archive into a static program, the object by its name.
 gcc -O2 -static -o "$dir/static" "$dir/hello.c" "$B/libquire-malloc.a" &&
