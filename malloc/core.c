@@ -249,6 +249,15 @@ void arena_consolidate(struct arena *a)
 /* At least so much is freed between two searches of the bins for pages. */
 #define SWEEP_BYTES (4 * MIB)
 
+/* c carries the mark of a chunk in a fast bin, its arena in place of bk. */
+static void check_fast(struct chunk *list, struct chunk *c)
+{
+	for (; list; list = list->fd) {
+		if (list == c)
+			os_die("free(): freed twice", chunk_mem(c));
+	}
+}
+
 void arena_free_chunk(struct arena *a, struct chunk *c)
 {
 	size_t size = chunk_size(c);
@@ -265,8 +274,9 @@ void arena_free_chunk(struct arena *a, struct chunk *c)
 	if (size <= opt.mxfast) {
 		struct chunk **bin = &a->fast[(size >> 4) - 2];
 
-		if (unlikely(*bin == c))
-			os_die("free(): freed twice", chunk_mem(c));
+		if (unlikely(c->bk == (struct chunk *)a))
+			check_fast(*bin, c);
+		c->bk = (struct chunk *)a;
 		c->fd = *bin;
 		*bin = c;
 		a->have_fast = true;
@@ -459,6 +469,7 @@ static struct chunk *arena_find(struct arena *a, size_t nb)
 			if (unlikely(chunk_size(c) != nb))
 				os_die("a fast bin is corrupted", chunk_mem(c));
 			*bin = c->fd;
+			c->bk = NULL;
 			return count(a, STEP_FAST, c);
 		}
 	}

@@ -93,6 +93,14 @@ static void free_twice_fast(void)
 	do_free(p);
 	do_free(p);
 }
+static void free_twice_fast_later(void)
+{
+	void *p = do_malloc(40), *q = do_malloc(40);
+
+	do_free(p);
+	do_free(q);
+	do_free(p);
+}
 static void free_twice_cached(void)
 {
 	void *p, *q;
@@ -142,6 +150,7 @@ TEST(errors_are_reported_in_one_line)
 	dies_saying(free_twice_small_remote, "freed twice");
 	dies_saying(free_twice_chunk, "freed twice");
 	dies_saying(free_twice_fast, "freed twice");
+	dies_saying(free_twice_fast_later, "freed twice");
 	dies_saying(free_twice_cached, "freed twice");
 	dies_saying(free_of_foreign_memory, "not a block of this allocator");
 	dies_saying(free_of_foreign_heap_memory,
