@@ -56,6 +56,20 @@ size_t copy_to_iter(struct iov_iter *it, const void *from, size_t n);
 size_t copy_from_iter(struct iov_iter *it, void *to, size_t n);
 size_t clear_iter(struct iov_iter *it, size_t n);
 
+#define IOV_INLINE 8
+
+struct iov_copy {
+	struct k_iovec *vec;
+	struct k_iovec small[IOV_INLINE];
+};
+/*
+ * A program's vector of nr pieces, copied and checked; the iterator stands at
+ * its first byte, total bytes in it->count.  0: free_iovec() afterwards; -E.
+ */
+int import_iovec(struct iov_copy *c, struct iov_iter *it,
+		 const struct k_iovec *uvec, unsigned long nr);
+void free_iovec(struct iov_copy *c);
+
 struct inode_operations {
 	/* Not pinned directories: the inode of name, referenced, or ERR. */
 	struct inode *(*lookup)(struct inode *dir, const char *name,
@@ -220,6 +234,14 @@ void files_put(struct files_struct *files);
 /* exec: close O_CLOEXEC descriptors of current->files (not shared). */
 void files_close_on_exec(struct files_struct *files);
 bool files_shared(const struct files_struct *files);
+struct seq_buf;
+/*
+ * memfd.c: an open file of size zeroed bytes that no directory has, shown as
+ * name; what fop serves; or ERR.  And another open file of the same contents.
+ */
+struct file *shmem_file_setup(const char *name, u64 size, u32 mode, int flags,
+			      const struct file_operations *fop);
+struct file *shmem_file_again(struct file *file, int flags);
 struct fs_struct *fs_alloc(void); /* root and cwd "/" umask 022 */
 struct fs_struct *fs_dup(struct fs_struct *old);
 void fs_get(struct fs_struct *fs);

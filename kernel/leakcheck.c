@@ -22,6 +22,7 @@
 #include <quire/vmalloc.h>
 #include <quire/vmstat.h>
 
+#include "kernel/ipc.h"
 #include "kernel/main.h"
 #include "kernel/sched.h"
 
@@ -49,6 +50,7 @@ static void settle(void)
 	u64 old = current->cpus_allowed;
 	unsigned int cpu;
 
+	shm_forget_all();
 	for_each_possible_cpu(cpu) {
 		if (!(online_cpu_mask() >> cpu & 1))
 			continue;

@@ -26,10 +26,11 @@
 	X(17, pread64) X(18, pwrite64) X(19, readv) X(20, writev) \
 	X(21, access) X(22, pipe) X(23, select) X(24, sched_yield) \
 	X(25, mremap) X(26, msync) X(27, mincore) X(28, madvise) \
+	X(29, shmget) X(30, shmat) X(31, shmctl) \
 	X(32, dup) X(33, dup2) X(34, pause) \
 	X(35, nanosleep) X(36, getitimer) X(37, alarm) X(38, setitimer) \
 	X(39, getpid) X(40, sendfile) X(56, clone) X(57, fork) X(58, vfork) \
-	X(59, execve) X(60, exit) X(61, wait4) X(62, kill) X(63, uname) \
+	X(59, execve) X(60, exit) X(61, wait4) X(62, kill) X(63, uname) X(67, shmdt) \
 	X(72, fcntl) X(73, flock) X(74, fsync) X(75, fdatasync) \
 	X(76, truncate) X(77, ftruncate) X(79, getcwd) X(80, chdir) \
 	X(81, fchdir) X(82, rename) X(83, mkdir) X(84, rmdir) X(85, creat) \
@@ -63,8 +64,9 @@
 	X(273, set_robust_list) X(274, get_robust_list) X(277, sync_file_range) X(280, utimensat) X(285, fallocate) \
 	X(292, dup3) X(293, pipe2) X(295, preadv) X(296, pwritev) \
 	X(297, rt_tgsigqueueinfo) X(302, prlimit64) X(306, syncfs) \
-	X(309, getcpu) X(316, renameat2) X(318, getrandom) X(319, memfd_create) X(322, execveat) \
-	X(325, mlock2) \
+	X(309, getcpu) X(310, process_vm_readv) X(311, process_vm_writev) \
+	X(316, renameat2) X(318, getrandom) X(319, memfd_create) \
+	X(322, execveat) X(325, mlock2) \
 	X(327, preadv2) X(328, pwritev2) X(332, statx) X(334, rseq) \
 	X(435, clone3) X(436, close_range) X(439, faccessat2)
 /* clang-format on */

@@ -261,6 +261,8 @@ unsigned long vm_mmap(struct mm_struct *mm, struct vm_file *file,
 		      unsigned long addr, unsigned long len, unsigned long prot,
 		      unsigned long flags, pgoff_t pgoff);
 int vm_munmap(struct mm_struct *mm, unsigned long start, size_t len);
+/* The same with mmap_lock held for writing. */
+int do_munmap(struct mm_struct *mm, unsigned long start, size_t len);
 int vm_mprotect(struct mm_struct *mm, unsigned long start, size_t len,
 		unsigned long prot);
 unsigned long vm_mremap(struct mm_struct *mm, unsigned long addr,

@@ -166,40 +166,40 @@ struct k_iovec {
 	u64 iov_len;
 };
 
-#define MS_RDONLY	1UL
-#define MS_NOSUID	2UL
-#define MS_NODEV	4UL
-#define MS_NOEXEC	8UL
-#define MS_REMOUNT	32UL
-#define MS_NOATIME	1024UL
-#define MS_NODIRATIME	2048UL
-#define MS_MOVE		8192UL
-#define MS_SILENT	32768UL
-#define MS_RELATIME	(1UL << 21)
-#define MS_STRICTATIME	(1UL << 24)
-#define MS_MGC_VAL	0xc0ed0000UL
-#define MS_MGC_MSK	0xffff0000UL
-#define MNT_FORCE	1
-#define MNT_DETACH	2
-#define MNT_EXPIRE	4
-#define UMOUNT_NOFOLLOW 8
+#define MS_RDONLY	     1UL
+#define MS_NOSUID	     2UL
+#define MS_NODEV	     4UL
+#define MS_NOEXEC	     8UL
+#define MS_REMOUNT	     32UL
+#define MS_NOATIME	     1024UL
+#define MS_NODIRATIME	     2048UL
+#define MS_MOVE		     8192UL
+#define MS_SILENT	     32768UL
+#define MS_RELATIME	     (1UL << 21)
+#define MS_STRICTATIME	     (1UL << 24)
+#define MS_MGC_VAL	     0xc0ed0000UL
+#define MS_MGC_MSK	     0xffff0000UL
+#define MNT_FORCE	     1
+#define MNT_DETACH	     2
+#define MNT_EXPIRE	     4
+#define UMOUNT_NOFOLLOW	     8
 
-#define F_DUPFD		0
-#define F_GETFD		1
-#define F_SETFD		2
-#define F_GETFL		3
-#define F_SETFL		4
-#define F_GETLK		5
-#define F_SETLK		6
-#define F_SETLKW	7
-#define F_SETOWN	8
-#define F_GETOWN	9
-#define F_DUPFD_CLOEXEC 1030
-#define F_SETPIPE_SZ	1031
-#define F_GETPIPE_SZ	1032
-#define F_ADD_SEALS	1033
-#define F_GET_SEALS	1034
-#define FD_CLOEXEC	1
+#define F_DUPFD		     0
+#define F_GETFD		     1
+#define F_SETFD		     2
+#define F_GETFL		     3
+#define F_SETFL		     4
+#define F_GETLK		     5
+#define F_SETLK		     6
+#define F_SETLKW	     7
+#define F_SETOWN	     8
+#define F_GETOWN	     9
+#define F_DUPFD_CLOEXEC	     1030
+#define F_SETPIPE_SZ	     1031
+#define F_GETPIPE_SZ	     1032
+#define F_ADD_SEALS	     1033
+#define F_GET_SEALS	     1034
+#define FD_CLOEXEC	     1
 #define F_SEAL_SEAL	     0x0001U
 #define F_SEAL_SHRINK	     0x0002U
 #define F_SEAL_GROW	     0x0004U
@@ -208,13 +208,13 @@ struct k_iovec {
 #define F_SEAL_EXEC	     0x0020U
 #define FALLOC_FL_KEEP_SIZE  0x01
 #define FALLOC_FL_PUNCH_HOLE 0x02
-#define F_RDLCK		0
-#define F_WRLCK		1
-#define F_UNLCK		2
-#define LOCK_SH		1
-#define LOCK_EX		2
-#define LOCK_NB		4
-#define LOCK_UN		8
+#define F_RDLCK		     0
+#define F_WRLCK		     1
+#define F_UNLCK		     2
+#define LOCK_SH		     1
+#define LOCK_EX		     2
+#define LOCK_NB		     4
+#define LOCK_UN		     8
 
 struct k_flock {
 	s16 l_type, l_whence;

@@ -207,12 +207,6 @@ u64 memfs_blocks(const struct inode *inode); /* of 512 bytes */
 
 /* Memory files without a name in any directory. */
 extern struct super_block shm_sb;
-/*
- * An open file of size zeroed bytes, shown as name, that nobody else knows;
- * or ERR.  fop: what serves it.
- */
-struct file *shmem_file_setup(const char *name, u64 size, u32 mode, int flags,
-			      const struct file_operations *fop);
 long fcntl_seals(struct file *file, unsigned int cmd, unsigned long arg);
 /* 0 or -EPERM; i_lock held, but for mmap. */
 int seals_allow_mmap(const struct inode *inode, unsigned long *vm_flags);

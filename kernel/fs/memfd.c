@@ -68,6 +68,13 @@ struct file *shmem_file_setup(const char *name, u64 size, u32 mode, int flags,
 	return f ? f : ERR_PTR(-ENOMEM);
 }
 
+struct file *shmem_file_again(struct file *file, int flags)
+{
+	struct file *f = alloc_file(file->f_dentry, flags, file->f_op);
+
+	return f ? f : ERR_PTR(-ENOMEM);
+}
+
 /* ---- seals ---- */
 
 int seals_allow_mmap(const struct inode *inode, unsigned long *vm_flags)

@@ -11,6 +11,7 @@
 #include "kernel/fs/proc.h"
 
 #include "kernel/fs/internal.h"
+#include "kernel/ipc.h"
 #include "kernel/main.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
@@ -221,6 +222,11 @@ static int link_mounts(const struct proc_inode *pi, char *buf, size_t size)
 		.name = (n), .mode = S_IFREG | 0444, .text = (fn) \
 	}
 
+static const struct proc_entry sysvipc_entries[] = {
+	TEXT_FILE("shm", show_sysvipc_shm),
+	{0},
+};
+
 const struct proc_entry proc_root_entries[] = {
 	TEXT_FILE("buddyinfo", show_buddyinfo),
 	TEXT_FILE("cmdline", show_cmdline),
@@ -244,6 +250,9 @@ const struct proc_entry proc_root_entries[] = {
 	{.name = "slabinfo", .mode = S_IFREG | 0400, .text = show_slabinfo},
 	TEXT_FILE("stat", show_stat),
 	{.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},
+	{.name = "sysvipc",
+	 .mode = S_IFDIR | 0555,
+	 .children = sysvipc_entries},
 	{.name = "thread-self",
 	 .mode = S_IFLNK | 0777,
 	 .link = link_thread_self},

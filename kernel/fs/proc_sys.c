@@ -10,6 +10,7 @@
 #include "kernel/exec.h"
 #include "kernel/fs/internal.h"
 #include "kernel/fs/proc.h"
+#include "kernel/ipc.h"
 #include "kernel/main.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
@@ -42,6 +43,9 @@ static int get_randomize_va_space(s64 *values)
 	return 1;
 }
 
+static int get_shmmni(s64 *values);
+static int set_shmmni(const s64 *values, unsigned int nr);
+
 /* clang-format off */
 static const struct mm_knob kernel_knobs[] = {
 	/* name			mode  nr min	max	   get	set */
@@ -53,6 +57,8 @@ static const struct mm_knob kernel_knobs[] = {
 	 get_pid_max,		NULL},
 	{"randomize_va_space",	0444, 1, 0,	2,
 	 get_randomize_va_space, NULL},
+	{"shmmni",		0644, 1, 0,	SHM_MNI_MAX,
+	 get_shmmni,		set_shmmni},
 	{0},
 };
 /* clang-format on */
@@ -126,11 +132,68 @@ static int store_domainname(void *object, char *text)
 	return 0;
 }
 
+/* ---- kernel: System V shared memory ---- */
+
+static int get_shmmni(s64 *values)
+{
+	values[0] = shm_get_limits().mni;
+	return 1;
+}
+
+static int set_shmmni(const s64 *values, unsigned int nr)
+{
+	struct shm_limits limits = shm_get_limits();
+
+	(void)nr;
+	limits.mni = (u32)values[0];
+	shm_set_limits(&limits);
+	return 0;
+}
+
+static int show_shmmax(struct seq_buf *s, void *object)
+{
+	(void)object;
+	seq_printf(s, "%lu\n", shm_get_limits().max);
+	return 0;
+}
+
+static int show_shmall(struct seq_buf *s, void *object)
+{
+	(void)object;
+	seq_printf(s, "%lu\n", shm_get_limits().all);
+	return 0;
+}
+
+static int store_shmmax(void *object, char *text)
+{
+	struct shm_limits limits = shm_get_limits();
+
+	(void)object;
+	if (kstrtoull(strim(text), 0, &limits.max))
+		return -EINVAL;
+	shm_set_limits(&limits);
+	return 0;
+}
+
+static int store_shmall(void *object, char *text)
+{
+	struct shm_limits limits = shm_get_limits();
+
+	(void)object;
+	if (kstrtoull(strim(text), 0, &limits.all))
+		return -EINVAL;
+	shm_set_limits(&limits);
+	return 0;
+}
+
 static const struct mm_attr kernel_names[] = {
 	{"domainname", 0644, show_domainname, store_domainname},
 	{"hostname", 0644, show_hostname, store_hostname},
 	{"osrelease", 0444, show_osrelease, NULL},
 	{"ostype", 0444, show_ostype, NULL},
+	/* Wider than a knob's numbers. */
+	{"shmall", 0644, show_shmall, store_shmall},
+	{"shmmax", 0644, show_shmmax, store_shmmax},
 	{"version", 0444, show_version, NULL},
 	{0},
 };

@@ -265,16 +265,8 @@ SYSCALL_DEFINE4(pwrite64, int, fd, const void *, buf, size_t, n, s64, pos)
 
 /* ---- vectors ---- */
 
-#define IOV_INLINE 8
-
-struct iov_copy {
-	struct k_iovec *vec;
-	struct k_iovec small[IOV_INLINE];
-};
-
-/* Copy and check the vector: total bytes in it->count. */
-static int import_iovec(struct iov_copy *c, struct iov_iter *it,
-			const struct k_iovec *uvec, unsigned long nr)
+int import_iovec(struct iov_copy *c, struct iov_iter *it,
+		 const struct k_iovec *uvec, unsigned long nr)
 {
 	size_t total = 0;
 	int err = -EFAULT;
@@ -310,7 +302,7 @@ out_free:
 	return err;
 }
 
-static void free_iovec(struct iov_copy *c)
+void free_iovec(struct iov_copy *c)
 {
 	if (c->vec != c->small)
 		kfree(c->vec);

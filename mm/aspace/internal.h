@@ -536,10 +536,9 @@ static inline unsigned long pte_table_end(unsigned long addr, unsigned long end)
 /* ---- mmap.c ---- */
 
 /*
- * Remove [start, start + len).  Locked.  In steps: munmap_reserve() adds the
- * spares that cutting takes to pool, munmap_commit() cannot fail.
+ * do_munmap() in steps, locked: munmap_reserve() adds the spares that cutting
+ * takes to pool, munmap_commit() cannot fail.
  */
-int do_munmap(struct mm_struct *mm, unsigned long start, size_t len);
 int munmap_reserve(struct mm_struct *mm, unsigned long start, unsigned long end,
 		   struct vma_pool *pool);
 /* vma: the first area of the range. */

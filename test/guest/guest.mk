@@ -5,7 +5,7 @@
 G := $(B)/guest
 GUEST_TESTS := mem lock fault proc sig thread io leak
 # What is about the kernel and not about a libc: with one is enough.
-GUEST_ATTACKS := limits race secret storm show numa start memfd
+GUEST_ATTACKS := limits race secret storm show numa start memfd shm
 GUEST_FLAGS := -std=gnu11 -O2 -pthread $(GUEST_WARN)
 GUEST_BIN := $(GUEST_ATTACKS:%=$(G)/musl/%) $(GUEST_TESTS:%=$(G)/musl/%) $(GUEST_TESTS:%=$(G)/glibc/%) \
 	$(G)/pie/mem $(G)/pie/proc

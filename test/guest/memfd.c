@@ -23,7 +23,7 @@
 #define KEEP_SIZE	  1
 #define PUNCH_HOLE	  2
 
-#define RW (PROT_READ | PROT_WRITE)
+#define RW		  (PROT_READ | PROT_WRITE)
 
 static bool role(int argc, char **argv)
 {
@@ -149,9 +149,9 @@ TEST(an_exec_seal_keeps_the_mode)
 	CHECK_EQ(fchmod(fd, 0600), 0);
 	fd = memfd(ALLOW_SEALING, PAGE);
 	CHECK_EQ(fcntl(fd, F_ADD_SEALS, SEAL_EXEC), 0);
-	CHECK_EQ(fcntl(fd, F_GET_SEALS),
-		 SEAL_EXEC | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE |
-			 SEAL_FUTURE_WRITE);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), SEAL_EXEC | SEAL_SHRINK | SEAL_GROW |
+						 SEAL_WRITE |
+						 SEAL_FUTURE_WRITE);
 }
 
 /*

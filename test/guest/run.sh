@@ -9,7 +9,7 @@
 
 B=$1
 shift
-names=${*:-mem fault proc sig thread io leak limits race secret storm show numa start memfd busybox tools}
+names=${*:-mem fault proc sig thread io leak limits race secret storm show numa start memfd shm busybox tools}
 G=$B/guest
 logs=$G/logs
 mkdir -p "$logs"
