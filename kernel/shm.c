@@ -526,9 +526,9 @@ SYSCALL_DEFINE1(shmdt, unsigned long, addr)
 
 	if (addr & ~PAGE_MASK)
 		return -EINVAL;
-	down_write(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	err = detach_locked(mm, addr);
-	up_write(&mm->mmap_lock);
+	mmap_write_unlock(mm);
 	return err;
 }
 

@@ -51,6 +51,7 @@ struct address_space;
 #define VM_WIPEONFORK	0x02000000UL /* wf */
 #define VM_DONTDUMP	0x04000000UL /* dd */
 #define VM_SOFTDIRTY	0x08000000UL /* sd */
+#define VM_NOHUGEPAGE	0x40000000UL /* nh */
 #define VM_STACK	VM_GROWSDOWN
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
 /* Never merged with a neighbour. */

@@ -321,8 +321,9 @@ static bool fault_around(struct fault *f)
 	struct vm_area_struct *vma = f->vma;
 	unsigned long window = FAULT_AROUND_PAGES << PAGE_SHIFT;
 	unsigned long start = max(ALIGN_DOWN(f->addr, window), vma->vm_start);
+	/* An area that begins inside the window has as many pages, too. */
 	unsigned long end =
-		min(ALIGN_DOWN(f->addr, window) + window, vma->vm_end);
+		pte_table_end(start, min(start + window, vma->vm_end));
 	struct page *pages[FAULT_AROUND_PAGES];
 	unsigned int nr = (unsigned int)NR_PAGES(end - start);
 	pte_t *ptep = f->ptep - NR_PAGES(f->addr - start);
@@ -367,10 +368,13 @@ static bool map_file_page(struct fault *f, struct page *page, bool writable)
 						      : mk_pte(f, page));
 		ptl_unlock(f->table);
 	}
-	if (mapped)
+	if (mapped) {
+		if (writable && !PageDirty(page))
+			SetPageDirty(page);
 		add_mm_counter(f->vma->vm_mm, mm_counter_file(page), 1);
-	else
+	} else {
 		put_page(page);
+	}
 	return mapped;
 }
 

@@ -7,9 +7,9 @@
  *    together as one, and processors that still have the page tables loaded
  *    while they run kernel threads; when it falls to zero, the tables' root
  *    and the structure go.
- * 2. fork copies the areas, and the entries of those that hold anonymous
- *    pages; what can be had again from a file is left to faults.  Both sides
- *    then map each private frame read-only, and PG_anon_exclusive is gone.
+ * 2. fork copies the areas, and all entries of those that hold anonymous
+ *    pages; others have theirs again from a file, by faults.  Both sides then
+ *    map each private frame read-only, and PG_anon_exclusive is gone.
  *    A frame that was exclusive is known to nobody but the entry in hand, so
  *    its counts are set, not atomically added to.
  * 3. Locking.  The old mm's mmap_lock for writing: its entries lose their
@@ -180,7 +180,7 @@ void mmput(struct mm_struct *mm)
 
 struct copy {
 	struct vm_area_struct *src, *dst;
-	long nr_anon;
+	long nr_anon, nr_file, nr_shmem;
 	bool protected; /* an entry of the old mm lost its write bit */
 };
 
@@ -200,6 +200,17 @@ static void share_anon_page(struct page *page)
 	__atomic_fetch_add(&page->_mapcount, 1, __ATOMIC_RELAXED);
 }
 
+/* A file's page in an area that has copies, too: shared for reading. */
+static void share_file_page(struct copy *c, struct page *page)
+{
+	get_page(page);
+	__atomic_fetch_add(&page->_mapcount, 1, __ATOMIC_RELAXED);
+	if (mm_counter_file(page) == MM_SHMEMPAGES)
+		c->nr_shmem++;
+	else
+		c->nr_file++;
+}
+
 /* Entries [addr, end) of one table; both tables are locked. */
 static unsigned int copy_entries(struct copy *c, pte_t *dst, pte_t *src,
 				 unsigned long nr)
@@ -210,19 +221,24 @@ static unsigned int copy_entries(struct copy *c, pte_t *dst, pte_t *src,
 		pte_t pte = ptep_get(src);
 		struct page *page;
 
-		if (pte_none(pte) || pte_special(pte))
-			continue; /* zero pages come back by a fault */
+		if (pte_none(pte))
+			continue;
+		copied++;
 		page = pfn_to_page(pte_pfn(pte));
-		if (!PageAnon(page))
-			continue; /* so do the file's */
+		if (unlikely(pte_special(pte) || !PageAnon(page))) {
+			if (!pte_special(pte))
+				share_file_page(c, page);
+			set_pte(dst, pte);
+			continue;
+		}
 		share_anon_page(page);
+		c->nr_anon++;
 		if (pte_write(pte)) {
 			ptep_set_wrprotect(src);
 			pte = pte_wrprotect(pte);
 			c->protected = true;
 		}
 		set_pte(dst, pte);
-		copied++;
 	}
 	return copied;
 }
@@ -256,7 +272,6 @@ static int copy_page_range(struct copy *c)
 		table_used_add(dst_table, (int)copied);
 		ptl_unlock(src_table);
 		ptl_unlock(dst_table);
-		c->nr_anon += copied;
 		addr = stop;
 	}
 	return 0;
@@ -318,6 +333,10 @@ static int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	}
 	if (c.nr_anon)
 		add_mm_counter(mm, MM_ANONPAGES, c.nr_anon);
+	if (c.nr_file)
+		add_mm_counter(mm, MM_FILEPAGES, c.nr_file);
+	if (c.nr_shmem)
+		add_mm_counter(mm, MM_SHMEMPAGES, c.nr_shmem);
 	if (c.protected)
 		port->flush_tlb_range(oldmm, 0, TASK_SIZE, false);
 	return err;

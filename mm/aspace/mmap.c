@@ -403,7 +403,7 @@ static int check_file(const struct vm_file *file, unsigned long prot,
 {
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
-		if (flags & ~(LEGACY_MAP_MASK | MAP_FIXED_NOREPLACE))
+		if (flags & ~LEGACY_MAP_MASK)
 			return -EOPNOTSUPP;
 		/* fall through */
 	case MAP_SHARED:
@@ -511,6 +511,8 @@ static unsigned long do_mmap(struct mm_struct *mm, struct new_map *map,
 		map->flags |= VM_LOCKED;
 	if ((flags & MAP_NORESERVE) && vm_honours_noreserve())
 		map->flags |= VM_NORESERVE;
+	if (flags & MAP_STACK)
+		map->flags |= VM_NOHUGEPAGE;
 	err = check_locked(mm, flags, map->flags, len);
 	if (!err)
 		err = map->file

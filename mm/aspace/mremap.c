@@ -10,6 +10,7 @@
  *      FIXED                    the same, at a given place, which is cleared
  *      DONTUNMAP                moved, but the emptied old area stays
  *      old length 0, shared     a second area of the same object
+ *      FIXED, same length       every area of the range moves
  *
  * 2. Moving changes page tables only.  Where source and target are both
  *    aligned to what a leaf table covers (2 MiB), whole tables change hands;
@@ -184,20 +185,36 @@ static int check_resize(const struct remap *r)
 	return 0;
 }
 
-static int check_args(unsigned long addr, unsigned long old_len,
-		      unsigned long new_len, unsigned long flags)
+/* A new place is given, or wanted. */
+static bool needs_place(const struct remap *r)
 {
-	if (flags &
-	    ~(unsigned long)(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP))
+	return r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+}
+
+/* What is wrong whatever is mapped; lengths are whole pages. */
+static int check_args(const struct remap *r)
+{
+	const unsigned long known =
+		MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
+
+	if ((r->flags & ~known) || !IS_ALIGNED(r->addr, PAGE_SIZE))
 		return -EINVAL;
-	if ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE))
+	if (!r->new_len || r->new_len > TASK_SIZE)
 		return -EINVAL;
-	if ((flags & MREMAP_DONTUNMAP) &&
-	    (!(flags & MREMAP_MAYMOVE) || old_len != new_len))
+	if (!needs_place(r))
+		return 0;
+	if (r->new_addr > TASK_SIZE - r->new_len ||
+	    !IS_ALIGNED(r->new_addr, PAGE_SIZE))
 		return -EINVAL;
-	if (!IS_ALIGNED(addr, PAGE_SIZE))
+	if (!(r->flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	return PAGE_ALIGN(new_len) ? 0 : -EINVAL;
+	if ((r->flags & MREMAP_DONTUNMAP) && r->old_len != r->new_len)
+		return -EINVAL;
+	/* Also where the new address is only a hint. */
+	if (r->addr + r->old_len > r->new_addr &&
+	    r->new_addr + r->new_len > r->addr)
+		return -EINVAL;
+	return 0;
 }
 
 /* ---- growing in place ---- */
@@ -394,34 +411,20 @@ out_uncharge:
 
 /* ---- the call ---- */
 
-static int check_fixed(const struct remap *r)
-{
-	if (!IS_ALIGNED(r->new_addr, PAGE_SIZE))
-		return -EINVAL;
-	if (r->new_len > TASK_SIZE || r->new_addr > TASK_SIZE - r->new_len)
-		return -EINVAL;
-	if (r->addr + r->old_len > r->new_addr &&
-	    r->new_addr + r->new_len > r->addr)
-		return -EINVAL;
-	if (below_min_addr(r->new_addr))
-		return -EPERM;
-	return 0;
-}
-
 /* MREMAP_FIXED, MREMAP_DONTUNMAP */
 static unsigned long remap_to(struct remap *r)
 {
 	unsigned long old_len = r->old_len;
-	int err = r->flags & MREMAP_FIXED ? check_fixed(r) : 0;
+	int err;
 
-	if (err)
-		return (unsigned long)err;
 	/* A longer source just loses its tail, whatever areas that spans. */
 	r->old_len = min(old_len, r->new_len);
 	err = check_resize(r);
 	r->old_len = old_len;
 	if (err)
 		return (unsigned long)err;
+	if ((r->flags & MREMAP_FIXED) && below_min_addr(r->new_addr))
+		return (unsigned long)-EPERM;
 	if ((r->flags & MREMAP_DONTUNMAP) &&
 	    !may_expand_vm(r->mm, r->vma->vm_flags, NR_PAGES(r->old_len)))
 		return (unsigned long)-ENOMEM;
@@ -458,6 +461,53 @@ static unsigned long resize(struct remap *r)
 	return IS_ERR_VALUE(r->new_addr) ? r->new_addr : move_area(r);
 }
 
+/*
+ * MREMAP_FIXED without a change of size: every area of the range moves, and
+ * the holes between them stay as wide; there is none at the start.  One that
+ * cannot be moved ends it, and those before have moved.
+ */
+static unsigned long move_all(const struct remap *whole)
+{
+	unsigned long end = whole->addr + whole->old_len, at = whole->addr;
+	struct vm_area_struct *vma = find_vma(whole->mm, at);
+
+	if (!vma || vma->vm_start > at)
+		return (unsigned long)-EFAULT;
+	for (; at < end; vma = find_vma(whole->mm, at)) {
+		struct remap r = *whole;
+		unsigned long from, ret;
+
+		if (!vma || vma->vm_start >= end)
+			break;
+		from = max(at, vma->vm_start);
+		at = min(end, vma->vm_end);
+		r.vma = vma;
+		r.addr = from;
+		r.old_len = r.new_len = at - from;
+		r.new_addr += from - whole->addr;
+		ret = remap_to(&r);
+		if (IS_ERR_VALUE(ret))
+			return ret;
+	}
+	return whole->new_addr;
+}
+
+/* Locked.  *populate: the new part has to be faulted in. */
+static unsigned long do_mremap(struct remap *r, bool *populate)
+{
+	unsigned long ret;
+
+	if ((r->flags & MREMAP_FIXED) && r->old_len == r->new_len)
+		return move_all(r);
+	r->vma = find_vma(r->mm, r->addr);
+	if (!r->vma || r->vma->vm_start > r->addr)
+		return (unsigned long)-EFAULT;
+	*populate = r->vma->vm_flags & VM_LOCKED && r->new_len > r->old_len;
+	ret = needs_place(r) ? remap_to(r) : resize(r);
+	*populate &= !IS_ERR_VALUE(ret);
+	return ret;
+}
+
 unsigned long vm_mremap(struct mm_struct *mm, unsigned long addr,
 			unsigned long old_len, unsigned long new_len,
 			unsigned long flags, unsigned long new_addr)
@@ -470,23 +520,15 @@ unsigned long vm_mremap(struct mm_struct *mm, unsigned long addr,
 		.new_len = PAGE_ALIGN(new_len),
 		.flags = flags,
 	};
-	unsigned long ret =
-		(unsigned long)check_args(addr, old_len, new_len, flags);
-	bool locked = false;
+	unsigned long ret = (unsigned long)check_args(&r);
+	bool populate = false;
 
 	if (ret)
 		return ret;
 	mmap_write_lock(mm);
-	r.vma = find_vma(mm, addr);
-	if (!r.vma || r.vma->vm_start > addr) {
-		ret = (unsigned long)-EFAULT;
-	} else {
-		locked = r.vma->vm_flags & VM_LOCKED;
-		ret = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? remap_to(&r)
-								: resize(&r);
-	}
+	ret = do_mremap(&r, &populate);
 	mmap_write_unlock(mm);
-	if (!IS_ERR_VALUE(ret) && locked && r.new_len > r.old_len)
+	if (populate)
 		mm_populate(mm, ret + r.old_len, r.new_len - r.old_len);
 	return ret;
 }

@@ -251,3 +251,31 @@ TEST(an_area_moves_right_behind_itself)
 	picture_check_fill(mm, 0, 2, 2);
 	mmput(mm);
 }
+
+/*
+ *   page    0 1 2 3 4 5 6 7 8 9 10 11
+ *   before  W w . W w . . . . . .  .
+ *   after   . . . . . . W w . W w  .    pages 0 to 4 by 6
+ */
+TEST(fixed_moves_all_areas_and_keeps_the_holes_between_them)
+{
+	struct mm_struct *mm = picture_mm("Ww.Ww.......");
+
+	picture_fill(mm, 0, 2);
+	picture_fill(mm, 3, 5);
+	CHECK_EQ(vm_mremap(mm, page_at(0), pages(5), pages(5),
+			   MREMAP_MAYMOVE | MREMAP_FIXED, page_at(6)),
+		 page_at(6));
+	CHECK_PICTURE(mm, "......Ww.Ww.");
+	picture_check_fill(mm, 0, 2, 6);
+	picture_check_fill(mm, 3, 5, 9);
+	/* Not where the range begins with a hole. */
+	CHECK_EQ(vm_mremap(mm, page_at(5), pages(3), pages(3),
+			   MREMAP_MAYMOVE | MREMAP_FIXED, page_at(0)),
+		 -EFAULT);
+	CHECK_EQ(vm_mremap(mm, page_at(6), pages(2), pages(2),
+			   MREMAP_MAYMOVE | MREMAP_DONTUNMAP, page_at(7)),
+		 -EINVAL);
+	CHECK_PICTURE(mm, "......Ww.Ww.");
+	mmput(mm);
+}

@@ -130,9 +130,9 @@ int pid_clear_refs(struct mm_struct *mm, enum clear_refs what)
 	struct vm_area_struct *vma;
 
 	if (what == CLEAR_REFS_MM_HIWATER_RSS) {
-		down_write(&mm->mmap_lock);
+		mmap_write_lock(mm);
 		mm->hiwater_rss = get_mm_rss(mm);
-		up_write(&mm->mmap_lock);
+		mmap_write_unlock(mm);
 		return 0;
 	}
 	if (what < CLEAR_REFS_ALL || what > CLEAR_REFS_MAPPED)

@@ -193,7 +193,7 @@ static const struct {
 	{VM_IO, "io"},	      {VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},
 	{VM_DONTCOPY, "dc"},  {VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},
 	{VM_NORESERVE, "nr"}, {VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},
-	{VM_SOFTDIRTY, "sd"},
+	{VM_SOFTDIRTY, "sd"}, {VM_NOHUGEPAGE, "nh"},
 };
 
 static void put_flags(struct seq_buf *s, unsigned long flags)

@@ -117,7 +117,7 @@ static void do_mmap(struct mm_struct *mm, struct slice *s)
 	memset(s->value + sp.first, 0, sp.nr);
 }
 
-static void do_munmap(struct mm_struct *mm, struct slice *s)
+static void step_munmap(struct mm_struct *mm, struct slice *s)
 {
 	struct span sp = draw_span(4);
 	int err;
@@ -304,7 +304,7 @@ static void one_step(struct mm_struct *mm, struct slice *s)
 	if (what < 8)
 		do_mmap(mm, s);
 	else if (what < 14)
-		do_munmap(mm, s);
+		step_munmap(mm, s);
 	else if (what < 22)
 		do_mprotect(mm, s);
 	else if (what < 27)
