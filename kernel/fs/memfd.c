@@ -117,15 +117,15 @@ static int add_seals_locked(struct inode *inode, u32 seals)
 
 	if (inode->i_seals & F_SEAL_SEAL)
 		return -EPERM;
+	/* What can be run and stays so is not to change either. */
+	if ((seals & F_SEAL_EXEC) && (inode->mode & 0111))
+		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			 F_SEAL_FUTURE_WRITE;
 	if (seals & ~inode->i_seals & F_SEAL_WRITE) {
 		err = mapping_deny_writable(&inode->mapping);
 		if (err)
 			return err;
 	}
-	/* What can be run and stays so is not to change either. */
-	if ((seals & F_SEAL_EXEC) && (inode->mode & 0111))
-		seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-			 F_SEAL_FUTURE_WRITE;
 	WRITE_ONCE(inode->i_seals, inode->i_seals | seals);
 	return 0;
 }
