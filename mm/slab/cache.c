@@ -200,7 +200,11 @@ static u32 depot_size(const struct kmem_cache *s)
 	unsigned long each =
 		MAGAZINE_SIZE + (unsigned long)s->capacity * s->size;
 
-	if (!s->capacity || bytes < DEPOT_BYTES_MIN)
+	/*
+	 * Larger objects cost more to touch than to fetch: going through them
+	 * in the order they came in loses more than the exchange gains.
+	 */
+	if (!s->capacity || s->size > PAGE_SIZE || bytes < DEPOT_BYTES_MIN)
 		return 0;
 	return (u32)(min(bytes, DEPOT_BYTES_MAX) / each);
 }
