@@ -20,5 +20,11 @@ check-diff: need $(B)/diff/diff $(B)/quire $(B)/quire.elf
 DIFF_OPEN := mseal madvise remap_file_pages mremap rlimit mlock munlock mlockall \
 	munlockall fork flags mprotect write_mem read_mem seek vm_copy fallocate
 DIFF_CHECK_COUNT ?= 2000
-MORE_SUITES += 'diff=sh test/diff/diff.sh $(B) 1 $(DIFF_CHECK_COUNT) $(DIFF_OPEN:%=-x %)'
+DIFF_SUMS := test/diff/linux-6.18.sums
+MORE_SUITES += 'diff=REFERENCE=$(DIFF_SUMS) sh test/diff/diff.sh $(B) 1 $(DIFF_CHECK_COUNT) $(DIFF_OPEN:%=-x %)'
 CHECK_DEPS += $(B)/diff/diff
+
+# After a change of the program, on a Linux 6.18.
+.PHONY: diff-sums
+diff-sums: $(B)/diff/diff
+	$(B)/diff/diff $(DIFF_OPEN:%=-x %) 1 $(DIFF_CHECK_COUNT) > $(DIFF_SUMS)

@@ -63,7 +63,17 @@ show() {
 	diff -U 6 "$D/host.1" "$D/machine.1" | sed '1,3d; s/^/    /' | head -n 40
 }
 
-on_host "$@" "$from" "$count" >"$D/host" || exit 2
+# REFERENCE: the sums of a Linux 6.18, for hosts that are another one.
+case $(uname -r) in
+6.1[89].*) REFERENCE= ;;
+esac
+if [ -n "${REFERENCE-}" ]; then
+	echo "# $(uname -r) is not the reference: compared with $REFERENCE"
+	head -n "$count" "$REFERENCE" >"$D/host"
+	SHOW=0
+else
+	on_host "$@" "$from" "$count" >"$D/host" || exit 2
+fi
 in_machine "$@" "$from" "$count" >"$D/machine" 2>"$D/machine.err"
 failed=$(diff "$D/host" "$D/machine" | grep -c '^<')
 diff "$D/host" "$D/machine" | sed -n 's/^< \([0-9]*\) .*/\1/p' |
