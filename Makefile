@@ -144,6 +144,9 @@ unit-asan: $(B)/unit-asan
 unit-tsan: $(B)/unit-tsan
 	$(B)/unit-tsan $(T)
 
+# What must be installed; fragments add COMMAND:PACKAGE.
+NEED := gcc:gcc ld:binutils /usr/include/stdio.h:libc6-dev
+
 # ---- fragments ---------------------------------------------------------------
 include $(wildcard cli/*.mk malloc/*.mk test/*.mk test/*/*.mk bench/*.mk tools/*.mk docs/*.mk)
 
@@ -166,7 +169,6 @@ check: need all $(B)/unit-asan $(B)/unit-tsan $(B)/quire-selftest.elf \
 # ---- what must be installed ---------------------------------------------------
 # By goal and all at once: whatever compiles waits for `need` (an order-only
 # prerequisite, so that nothing is rebuilt for it), at any -j.
-NEED := gcc:gcc ld:binutils /usr/include/stdio.h:libc6-dev
 ifneq ($(filter clang,$(CC)),)
 NEED += clang:clang
 endif

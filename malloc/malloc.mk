@@ -38,10 +38,12 @@ CHECK_DEPS += $(B)/malloc/test $(B)/malloc/test-tsan \
 MORE_SUITES += 'malloc=$(B)/malloc/test' \
 	'malloc-tsan=$(B)/malloc/test-tsan' \
 	'malloc-progs=sh test/malloc/preload.sh $(B)'
+ifneq ($(filter check check-malloc,$(MAKECMDGOALS)),)
+NEED += valgrind:valgrind google-pprof:google-perftools g++:g++ perl:perl \
+	sqlite3:sqlite3
+endif
 .PHONY: check-malloc
-check-malloc: $(CHECK_DEPS)
-	@sh tools/need.sh valgrind:valgrind google-pprof:google-perftools \
-	    g++:g++ perl:perl
+check-malloc: need $(CHECK_DEPS)
 	@sh tools/check.sh $(B)/check 'malloc=$(B)/malloc/test' \
 	    'malloc-tsan=$(B)/malloc/test-tsan' \
 	    'malloc-progs=sh test/malloc/preload.sh $(B)'
