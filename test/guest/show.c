@@ -107,6 +107,46 @@ static ssize_t read_all(int fd, char *buf)
 	return (ssize_t)len;
 }
 
+static bool ends_in(const char *path, const char *name)
+{
+	size_t len = strlen(path), n = strlen(name);
+
+	return len >= n && !strcmp(path + len - n, name);
+}
+
+/* pagemap, kpagecount, kpageflags: whole words of eight bytes, or nothing. */
+static bool is_words(const char *path)
+{
+	return ends_in(path, "/pagemap") || ends_in(path, "/kpagecount") ||
+	       ends_in(path, "/kpageflags");
+}
+
+static void read_words(const char *path)
+{
+	uint64_t words[8];
+	int fd = open(path, O_RDONLY);
+
+	CHECK(fd >= 0);
+	CHECK_ERR(pread(fd, words, 1, 0), EINVAL);
+	CHECK_ERR(pread(fd, words, 12, 0), EINVAL);
+	CHECK_ERR(pread(fd, words, 8, 4), EINVAL);
+	CHECK_EQ(pread(fd, words, 8, 0), 8);
+	CHECK_EQ(pread(fd, words, sizeof(words), 16), (ssize_t)sizeof(words));
+	close(fd);
+}
+
+/* A process's memory: nothing lies at address 0. */
+static void touch_mem(const char *path)
+{
+	char byte = 0;
+	int fd = open(path, O_RDWR);
+
+	CHECK(fd >= 0);
+	CHECK_ERR(pread(fd, &byte, 1, 0), EIO);
+	CHECK_ERR(pwrite(fd, &byte, 1, 0), EIO);
+	close(fd);
+}
+
 static void read_in_pieces(const char *path, const struct stat *st)
 {
 	static const size_t steps[] = {1, 7, 100, 4096};
@@ -116,6 +156,14 @@ static void read_in_pieces(const char *path, const struct stat *st)
 
 	if (!(st->st_mode & 0400))
 		return;
+	if (is_words(path)) {
+		read_words(path);
+		return;
+	}
+	if (ends_in(path, "/mem")) {
+		touch_mem(path);
+		return;
+	}
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
 		dprintf(1, "# %s: %s\n", path, strerror(errno));
@@ -410,7 +458,7 @@ static void write_junk(const char *path, const struct stat *st)
 	size_t i;
 	int fd;
 
-	if (!(st->st_mode & 0222))
+	if (!(st->st_mode & 0222) || ends_in(path, "/mem"))
 		return;
 	fd = open(path, st->st_mode & 0400 ? O_RDWR : O_WRONLY);
 	CHECK(fd >= 0);
