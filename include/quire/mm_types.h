@@ -146,12 +146,12 @@ PAGE_FLAG(AnonExclusive, anon_exclusive)
 
 static inline unsigned int page_zonenum(const struct page *page)
 {
-	return page->flags >> PAGEFLAGS_ZONE_SHIFT & 7;
+	return READ_ONCE(page->flags) >> PAGEFLAGS_ZONE_SHIFT & 7;
 }
 
 static inline int page_to_nid(const struct page *page)
 {
-	return (int)(page->flags >> PAGEFLAGS_NODE_SHIFT);
+	return (int)(READ_ONCE(page->flags) >> PAGEFLAGS_NODE_SHIFT);
 }
 
 /*

@@ -326,7 +326,8 @@ struct kmem_cache_node_state {
 	unsigned long nr_partial; /* of them neither full nor gone */
 	unsigned long nr_objects; /* in all slabs */
 	unsigned long in_use;	  /* by callers */
-	unsigned long in_partial; /* out of slabs that are partly free */
+	unsigned long in_partial; /* out of slabs that are partly free,
+				     in magazines or with callers */
 };
 struct kmem_cache_state {
 	slab_flags_t flags;

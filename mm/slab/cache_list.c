@@ -128,9 +128,11 @@ bool slab_add_alias_locked(struct kmem_cache *s, struct slab_alias *alias)
 /* ---- what it is and holds ---- */
 
 /*
- * Free objects in magazines are in no caller's hands, by the node and the list
- * of each.  Others allocate and free meanwhile, so that the parts are kept from
- * becoming more than the whole.
+ * Free objects in magazines are in no caller's hands.  Their processors take
+ * and free them meanwhile without a lock, so that a page may be no slab any
+ * more: only its node, which never changes, is asked for.  What partial slabs
+ * have given out thus includes what magazines keep of it, and is cut to what
+ * is in use at all.
  */
 static void subtract_magazine(struct kmem_cache *s, struct kmem_cache_cpu *c,
 			      void *arg)
@@ -146,9 +148,6 @@ static void subtract_magazine(struct kmem_cache *s, struct kmem_cache_cpu *c,
 
 		if (node->in_use)
 			node->in_use--;
-		if (node->in_partial &&
-		    slab_first_free(slab_head(page)) != SLAB_NIL)
-			node->in_partial--;
 	}
 }
 

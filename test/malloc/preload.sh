@@ -141,7 +141,8 @@ QUIRE_MALLOC=hardened=1 PYTHONMALLOC=malloc same hardened 'seq 20000 | sort -r |
 	perl -e "my %h; \$h{\$_} = \$_ x 30 for 1..20000; print scalar keys %h"
 	g++ -O1 -pthread -o map ../map.cc && ./map'
 
-# The profile: what leaks is seen, by the name of its function.
+# The profile: what leaks is seen, by the name of its function.  Of 47.7 MiB
+# some 95 pieces are drawn: 28 to 68 is four deviations to either side.
 cat > "$dir/leak.c" <<'END'
 #include <stdlib.h>
 __attribute__((noinline)) void *leak_a_lot(void) { return malloc(1000); }
@@ -159,7 +160,7 @@ if has google-pprof; then
 	(cd "$dir" && gcc -g -O1 -fno-builtin -o leak leak.c &&
 	 QUIRE_MALLOC_PROFILE=leak LD_PRELOAD=$so ./leak &&
 	 google-pprof --text ./leak leak.*.heap 2> /dev/null |
-		 awk '/leak_a_lot/ && $1 > 40 && $1 < 56 { seen = 1 }
+		 awk '/leak_a_lot/ && $1 > 28 && $1 < 68 { seen = 1 }
 		      /leak_nothing/ && $1 > 1 { bad = 1 }
 		      END { exit !seen || bad }')
 	verdict profile $?
