@@ -111,6 +111,20 @@ TEST(caches_of_like_objects_are_one)
 	kmem_cache_destroy(d);
 }
 
+TEST_SOFT(with_slab_nomerge_caches_of_like_objects_stay_apart)
+{
+	struct kmem_cache *a, *b;
+
+	slab_params.nomerge = true;
+	a = kmem_cache_create("one", 1160, 0, 0, NULL);
+	b = kmem_cache_create("two", 1160, 0, 0, NULL);
+	CHECK(a && b && a != b);
+	CHECK(!slab_is_shareable(a));
+	CHECK_STR(kmem_cache_name(b), "two");
+	kmem_cache_destroy(a);
+	kmem_cache_destroy(b);
+}
+
 TEST(shrinking_gives_every_empty_slab_back)
 {
 	struct kmem_cache *s = make(512, 0, 0);

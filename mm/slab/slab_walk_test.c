@@ -83,7 +83,7 @@ TEST(callers_are_counted_most_first)
 {
 	struct kmem_cache *s = make(SLAB_STORE_USER);
 	struct kmem_cache_caller callers[4];
-	void *objs[6];
+	void *objs[11];
 
 	for (int i = 0; i < 2; i++)
 		objs[i] = one_place(s);
@@ -97,7 +97,20 @@ TEST(callers_are_counted_most_first)
 	/* No room for the second. */
 	CHECK_EQ(kmem_cache_callers(s, false, callers, 1), 1);
 	CHECK_EQ(kmem_cache_callers(s, true, callers, 4), 0);
-	kmem_cache_free_bulk(s, 6, objs);
+	/* As many of each: in any order. */
+	objs[6] = one_place(s);
+	objs[7] = one_place(s);
+	CHECK_EQ(kmem_cache_callers(s, false, callers, 4), 2);
+	CHECK_EQ(callers[0].nr_objects + callers[1].nr_objects, 8);
+	/* Now the one leads, now the other. */
+	objs[8] = one_place(s);
+	CHECK_EQ(kmem_cache_callers(s, false, callers, 4), 2);
+	CHECK_EQ(callers[0].nr_objects, 5);
+	objs[9] = another_place(s);
+	objs[10] = another_place(s);
+	CHECK_EQ(kmem_cache_callers(s, false, callers, 4), 2);
+	CHECK_EQ(callers[0].nr_objects, 6);
+	kmem_cache_free_bulk(s, 11, objs);
 	CHECK_EQ(kmem_cache_callers(s, false, callers, 4), 0);
 	kmem_cache_destroy(s);
 	s = make(0);
