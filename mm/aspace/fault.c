@@ -355,26 +355,30 @@ static bool fault_around(struct fault *f)
 	return filled;
 }
 
-/* Map page itself; takes over the reference.  True: done. */
+/*
+ * Map page itself; takes over the reference.  True: done.  Once the table is
+ * unlocked the entry may be emptied and the page be somebody else's.
+ */
 static bool map_file_page(struct fault *f, struct page *page, bool writable)
 {
+	enum rss_counter member = mm_counter_file(page);
 	bool mapped = false;
 
 	if (lock_entry(f)) {
 		mapped = still_in_file(f, page);
-		if (mapped)
+		if (mapped) {
 			map_file_page_locked(f, f->ptep, page,
 					     writable ? mk_pte_write(f, page)
 						      : mk_pte(f, page));
+			if (writable && !PageDirty(page))
+				SetPageDirty(page);
+		}
 		ptl_unlock(f->table);
 	}
-	if (mapped) {
-		if (writable && !PageDirty(page))
-			SetPageDirty(page);
-		add_mm_counter(f->vma->vm_mm, mm_counter_file(page), 1);
-	} else {
+	if (mapped)
+		add_mm_counter(f->vma->vm_mm, member, 1);
+	else
 		put_page(page);
-	}
 	return mapped;
 }
 
